@@ -1,1 +1,109 @@
-fn main() {}
+//! `cargo xtask VERB`: the one entry point of this repository.
+//!
+//! It installs what a verb needs, builds as the person who called, and runs. It knows none of our own
+//! crates: labs, demo and benches live in `labtests`, resource definitions are printed by `ringbolt crds`;
+//! this tool builds those programs and runs them, so it starts in the time its own few files take to compile.
+//! One file per verb; `caller` and `workspace` are shared by all of them.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks on its standard streams"
+)]
+
+mod bench;
+mod caller;
+mod crds;
+mod demo;
+mod fsm_table;
+mod lab;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask VERB [flags]
+
+  demo [--router bird|frr|ringbolt] [--seed N] [--keep] [--down] [--yes]
+            builds Ringbolt, makes a lab of network namespaces and shows a Service becoming reachable,
+            step by step. --seed draws other addresses, names, AS numbers and 2 to 6 nodes; --keep leaves
+            the lab standing and says how to look around; --down removes it.            (root)
+  test [--yes]
+            everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (root for the labs)
+  lab [--filter TEXT] [--list]
+            the labs alone: scenarios against real routers in network namespaces.       (root)
+  bench NAME [--json FILE]
+            a benchmark beside its reference daemons, in a release build. NAME: originate.  (root)
+  setup [--yes]
+            installs what the verbs above need (Debian packages) and stops the services that apt starts.  (root)
+  crds [--check]
+            writes manifests/crds from the Rust types, or only says whether it is fresh.
+  fsm-table [--check]
+            writes docs/fsm.md from the session's transition table, or only says whether it is fresh.
+  tidy      checks the rules of the house that no compiler knows.
+
+--yes (or CI=true) answers the question before packages are installed.
+Exit codes: 0 all is well, 1 something failed, 2 it was called wrongly or lacks a privilege.
+";
+
+/// How a verb ends other than well.
+#[derive(Debug)]
+enum Failure {
+    /// Called wrongly, or without what it needs: one line, exit code 2.
+    Refused(String),
+    /// It ran and something failed: exit code 1.
+    Failed(String),
+    /// A program it ran has already said what is wrong; its exit code is passed on.
+    Exit(u8),
+}
+
+type Outcome = Result<(), Failure>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.split_first() {
+        None => {
+            print!("{HELP}");
+            return ExitCode::from(2);
+        }
+        Some((verb, _)) if verb == "--help" || verb == "-h" || verb == "help" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some((_, rest)) if rest.iter().any(|flag| flag == "--help" || flag == "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some((verb, rest)) => run(verb, rest),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Refused(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Exit(code)) => ExitCode::from(code),
+    }
+}
+
+fn run(verb: &str, rest: &[String]) -> Outcome {
+    match verb {
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "lab" => lab::run(rest),
+        "bench" => bench::run(rest),
+        "setup" => setup::run(rest),
+        "crds" => crds::run(rest),
+        "fsm-table" => fsm_table::run(rest),
+        "tidy" => tidy::run(rest),
+        other => Err(Failure::Refused(format!(
+            "there is no verb `{other}`; `cargo xtask --help` lists them"
+        ))),
+    }
+}

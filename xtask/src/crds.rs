@@ -1,0 +1,68 @@
+//! `crds`: the resource definitions under manifests/crds, as `ringbolt crds` prints them from the Rust types.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::workspace::{Profile, Workspace};
+use crate::{Failure, Outcome};
+
+/// Relative to the workspace.
+const FILE: &str = "manifests/crds/ringbolt.yaml";
+
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let mode = Mode::from_args("crds", args)?;
+    let workspace = Workspace::open();
+    let programs = workspace.build(&["ringbolt"], Profile::Dev)?;
+    let output = Command::new(&programs["ringbolt"])
+        .arg("crds")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|err| Failure::Failed(format!("ringbolt does not start: {err}")))?;
+    if !output.status.success() || output.stdout.is_empty() {
+        return Err(Failure::Failed("`ringbolt crds` failed".to_owned()));
+    }
+    settle(&workspace, FILE, &output.stdout, mode, "cargo xtask crds")
+}
+
+/// What to do with a generated file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Write,
+    /// Only say whether the committed one is what would be written.
+    Check,
+}
+
+impl Mode {
+    pub(crate) fn from_args(verb: &str, args: &[String]) -> Result<Self, Failure> {
+        match args {
+            [] => Ok(Self::Write),
+            [flag] if flag == "--check" => Ok(Self::Check),
+            [..] => Err(Failure::Refused(format!(
+                "`{verb}` takes --check and nothing else"
+            ))),
+        }
+    }
+}
+
+/// Writes a generated file, or with [`Mode::Check`] only says whether the committed one is the same.
+pub(crate) fn settle(
+    workspace: &Workspace,
+    file: &str,
+    fresh: &[u8],
+    mode: Mode,
+    command: &str,
+) -> Outcome {
+    let path = workspace.root.join(file);
+    let same = fs::read(&path).is_ok_and(|committed| committed == fresh);
+    match (same, mode) {
+        (true, _) => println!("{file} is fresh"),
+        (false, Mode::Check) => {
+            return Err(Failure::Failed(format!("{file} is stale; run `{command}`")));
+        }
+        (false, Mode::Write) => {
+            fs::write(&path, fresh).map_err(|err| Failure::Failed(format!("{file}: {err}")))?;
+            println!("{file} written");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! `test`: everything CI runs, in the order that finds the cheap mistakes first.
+//!
+//! A step that fails does not stop the others. Every step, every test and every lab scenario is counted, and
+//! the last line is the sum. What cannot run here is a loud, counted skip.
+
+mod programs;
+mod tally;
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::setup::{self, Consent, Purpose};
+use crate::workspace::{Profile, Workspace};
+use crate::{Failure, Outcome};
+use tally::Tally;
+
+pub(crate) fn run(args: &[String]) -> Outcome {
+    if let Some(unknown) = args.iter().find(|arg| *arg != "--yes") {
+        return Err(Failure::Refused(format!(
+            "`test` does not know `{unknown}`; it takes --yes"
+        )));
+    }
+    let workspace = Workspace::open();
+    let mut run = Run {
+        workspace,
+        started: Instant::now(),
+        total: Tally::default(),
+    };
+    if run.workspace.caller.is_root() {
+        setup::install(
+            &run.workspace.caller,
+            Purpose::TESTS,
+            Consent::from_args(args),
+        )?;
+    }
+    run.cargo_step("format", &["fmt", "--all", "--check"]);
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run.cargo_step("lints", &clippy);
+    run.step("tidy", |_| match crate::tidy::run(&[]) {
+        Ok(()) => Tally::passed(1),
+        Err(failure) => {
+            println!("{failure:?}");
+            Tally::failed(1)
+        }
+    });
+    for package in run.packages()? {
+        run.cargo_step(
+            &format!("alone: {package}"),
+            &["check", "--locked", "-p", &package],
+        );
+    }
+    run.step("tests", programs::run_all);
+    run.step("doc tests", |workspace| {
+        let mut command = workspace.cargo(["test", "--workspace", "--locked", "--doc", "--quiet"]);
+        programs::counted(&mut command, "doc tests")
+    });
+    run.docs();
+    run.labs();
+    println!();
+    println!("everything took {} s", run.started.elapsed().as_secs());
+    println!("{}", run.total);
+    if run.total.is_good() {
+        Ok(())
+    } else {
+        Err(Failure::Exit(1))
+    }
+}
+
+/// The steps so far.
+struct Run {
+    workspace: Workspace,
+    started: Instant,
+    total: Tally,
+}
+
+impl Run {
+    /// Runs one step and says how it went and how long it took.
+    fn step(&mut self, name: &str, body: impl FnOnce(&Workspace) -> Tally) {
+        let at = self.started.elapsed().as_secs();
+        println!("[{at:4} s] {name} …");
+        let started = Instant::now();
+        let tally = body(&self.workspace);
+        let verdict = if tally.is_good() { "ok" } else { "FAILED" };
+        let took = started.elapsed().as_secs_f64();
+        println!("[{at:4} s] {name}: {verdict}, {tally} ({took:.1} s)");
+        self.total += tally;
+    }
+
+    /// A step that is one cargo command and counts as one.
+    fn cargo_step(&mut self, name: &str, args: &[&str]) {
+        self.step(name, |workspace| one(&mut workspace.cargo(args)));
+    }
+
+    fn packages(&self) -> Result<Vec<String>, Failure> {
+        let metadata = self.workspace.metadata()?;
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let ours = packages.filter(|package| package["source"].is_null());
+        Ok(ours
+            .filter_map(|package| package["name"].as_str().map(str::to_owned))
+            .collect())
+    }
+
+    fn docs(&mut self) {
+        self.step("docs", |workspace| {
+            let mut command =
+                workspace.cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+            one(command.env("RUSTDOCFLAGS", "-D warnings"))
+        });
+    }
+
+    /// Scenarios in network namespaces; without root each of them is a skip.
+    fn labs(&mut self) {
+        let root = self.workspace.caller.is_root();
+        self.step("labs", |workspace| {
+            let Ok(programs) = workspace.build(&["labtests", "ringbolt"], Profile::Dev) else {
+                return Tally::failed(1);
+            };
+            let mut command = Command::new(&programs["labtests"]);
+            command
+                .arg("run")
+                .arg("--ringbolt")
+                .arg(&programs["ringbolt"]);
+            if root {
+                return programs::counted(&mut command, "labs");
+            }
+            let listed = command.arg("--list").output();
+            let names = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+            let count = names.unwrap_or_default().lines().count().max(1);
+            println!("SKIPPED: {count} lab scenarios need root for network namespaces");
+            Tally::skipped(u64::try_from(count).unwrap_or(u64::MAX))
+        });
+    }
+}
+
+/// Runs a command that is one check: it passes or it fails.
+fn one(command: &mut Command) -> Tally {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Tally::passed(1),
+        Ok(_) => Tally::failed(1),
+        Err(err) => {
+            println!(
+                "{} does not start: {err}",
+                command.get_program().to_string_lossy()
+            );
+            Tally::failed(1)
+        }
+    }
+}

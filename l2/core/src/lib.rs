@@ -1,1 +1,13 @@
-//! To be written.
+//! Layer-2 announcement of Service addresses as a value: who is on a segment, which node owns an address there,
+//! what is answered to ARP and Neighbor Discovery, and when an ownership is made known.
+//!
+//! The crate does no I/O, knows no clock and no Kubernetes. Everything that can happen enters through
+//! [`Announcer::handle`](announcer::Announcer::handle) together with the time it happened; everything that must be done
+//! leaves through [`Announcer::poll_output`](announcer::Announcer::poll_output).
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod announcer;
+pub mod types;
+
+pub use announcer::Announcer;

@@ -1,4 +1,5 @@
-//! `crds`: the resource definitions under manifests/crds, as `ringbolt crds` prints them from the Rust types.
+//! `crds`: the resource definitions under manifests/crds, one file per kind, as `ringbolt crds` prints them
+//! from the Rust types.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,7 +8,7 @@ use crate::workspace::{Profile, Workspace};
 use crate::{Failure, Outcome};
 
 /// Relative to the workspace.
-const FILE: &str = "manifests/crds/ringbolt.yaml";
+const FOLDER: &str = "manifests/crds";
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let mode = Mode::from_args("crds", args)?;
@@ -18,10 +19,36 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         .stderr(Stdio::inherit())
         .output()
         .map_err(|err| Failure::Failed(format!("ringbolt does not start: {err}")))?;
-    if !output.status.success() || output.stdout.is_empty() {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let documents = documents(&printed);
+    if !output.status.success() || documents.is_empty() {
         return Err(Failure::Failed("`ringbolt crds` failed".to_owned()));
     }
-    settle(&workspace, FILE, &output.stdout, mode, "cargo xtask crds")
+    for (plural, document) in documents {
+        let file = format!("{FOLDER}/{plural}.yaml");
+        settle(
+            &workspace,
+            &file,
+            document.as_bytes(),
+            mode,
+            "cargo xtask crds",
+        )?;
+    }
+    Ok(())
+}
+
+/// The documents of a YAML stream, each with the plural name of the kind it defines.
+fn documents(stream: &str) -> Vec<(&str, String)> {
+    let mut documents = Vec::new();
+    for part in stream.split("---\n").filter(|part| !part.trim().is_empty()) {
+        let plural = part
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("plural: "));
+        if let Some(plural) = plural {
+            documents.push((plural, part.to_owned()));
+        }
+    }
+    documents
 }
 
 /// What to do with a generated file.
@@ -66,3 +93,6 @@ pub(crate) fn settle(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

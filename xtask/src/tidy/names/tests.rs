@@ -32,8 +32,7 @@ fn a_declaration_is_seen_behind_its_visibility() {
     );
     assert_eq!(
         declared("pub(in crate::a) async fn run<T>("),
-        None,
-        "a spaced visibility is not used here"
+        Some(("fn", "run"))
     );
     assert_eq!(declared("pub async fn run<T>("), Some(("fn", "run")));
     assert_eq!(declared("    let enum_like = 3;"), None);

@@ -1,0 +1,1 @@
+//! Cases of attr/as_path.

@@ -1,0 +1,1 @@
+//! Which field of which kind is read in this version, and which is refused by name.

@@ -1,0 +1,76 @@
+//! The counter that orders a node's lives, on disk.
+//!
+//! It may be lost: members then tell us a higher one (contract 3.3). So no error here stops anything; it is logged once.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ringbolt_l2::types::Incarnation;
+use tracing::warn;
+
+/// Where the counter is kept, if anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Counter {
+    file: Option<PathBuf>,
+}
+
+impl Counter {
+    pub(crate) fn new(file: Option<PathBuf>) -> Self {
+        Self { file }
+    }
+
+    /// The counter of the life that begins: one above the last stored. It is stored before it is used.
+    pub(crate) fn begin(&self) -> Incarnation {
+        let last = self.file.as_deref().and_then(read).unwrap_or_default();
+        let incarnation = Incarnation(last.saturating_add(1));
+        self.store(incarnation);
+        incarnation
+    }
+
+    pub(crate) fn store(&self, incarnation: Incarnation) {
+        let Some(file) = self.file.as_deref() else {
+            return;
+        };
+        if let Err(error) = write(file, incarnation.0) {
+            warn!(file = %file.display(), %error, "cannot store the incarnation; members will tell it after a restart");
+        }
+    }
+}
+
+fn read(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Written beside and renamed: a kill leaves the old or the new number.
+fn write(file: &Path, number: u64) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = file.with_extension("new");
+    let mut writer = fs::File::create(&beside)?;
+    writeln!(writer, "{number}")?;
+    writer.sync_all()?;
+    fs::rename(&beside, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_life_counts_higher_and_a_lost_file_starts_at_one() {
+        let folder =
+            std::env::temp_dir().join(format!("ringbolt-incarnation-{}", std::process::id()));
+        let file = folder.join("n1");
+        let counter = Counter::new(Some(file.clone()));
+        assert_eq!(counter.begin(), Incarnation(1));
+        assert_eq!(counter.begin(), Incarnation(2));
+        counter.store(Incarnation(900));
+        assert_eq!(counter.begin(), Incarnation(901));
+        fs::write(&file, "not a number").unwrap();
+        assert_eq!(counter.begin(), Incarnation(1));
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(Counter::new(None).begin(), Incarnation(1));
+    }
+}

@@ -1,0 +1,106 @@
+//! tcpdump as a second opinion: it records in a namespace, then decodes what was recorded, and must find nothing
+//! wrong with any of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::netns::{Netns, Signal, run};
+use crate::process::{Daemon, Kept};
+use crate::wait::wait_for;
+
+/// A recording that is under way.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    daemon: Daemon,
+    file: PathBuf,
+}
+
+impl Capture {
+    /// Records what matches `filter` on one interface.
+    pub(crate) fn start(
+        space: &Netns,
+        interface: &str,
+        filter: &str,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Self> {
+        let name = format!("{}-{interface}", space.name());
+        let file = folder.join(format!("{name}.pcap"));
+        let mut command = space.command("tcpdump");
+        command
+            .args(["-U", "-i", interface, "-s", "0", "-Z", "root", "-w"])
+            .arg(&file)
+            .arg(filter);
+        let mut daemon = Daemon::start(&format!("tcpdump-{name}"), &mut command, folder, kept)?;
+        wait_for("tcpdump listens", Duration::from_secs(10), || {
+            daemon.check_alive()?;
+            let log = std::fs::read_to_string(daemon.log())?;
+            log.contains("listening on")
+                .then_some(())
+                .context("not yet")
+        })?;
+        Ok(Self { daemon, file })
+    }
+
+    /// Ends the recording and returns tcpdump's own decoding of it.
+    pub(crate) fn finish(mut self) -> Result<Decoded> {
+        self.daemon.signal(Signal::Term)?;
+        self.daemon.wait_end(Duration::from_secs(5))?;
+        let mut command = Command::new("tcpdump");
+        command.args(["-e", "-n", "-vv", "-r"]).arg(&self.file);
+        Ok(Decoded {
+            text: run(&mut command)?,
+        })
+    }
+}
+
+/// What tcpdump reads in a recording.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    text: String,
+}
+
+/// What tcpdump prints when it cannot make sense of something, or when a checksum is wrong.
+const COMPLAINTS: &[&str] = &[
+    "invalid",
+    "bad cksum",
+    "bad-cksum",
+    "[|",
+    "malformed",
+    "truncated",
+];
+
+impl Decoded {
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// An error that quotes every line tcpdump found something wrong with. Checksums that the sender's kernel
+    /// leaves to a network card it does not have are those of TCP and UDP; they are not of our making.
+    pub(crate) fn check_clean(&self) -> Result<()> {
+        let ours = |line: &str| !(line.contains("(incorrect ->") && !line.contains("icmp6"));
+        let bad: Vec<&str> = self
+            .text
+            .lines()
+            .filter(|line| {
+                COMPLAINTS.iter().any(|complaint| line.contains(complaint)) && ours(line)
+            })
+            .collect();
+        ensure!(
+            bad.is_empty(),
+            "tcpdump finds fault with:\n{}",
+            bad.join("\n")
+        );
+        ensure!(
+            !self.text.trim().is_empty(),
+            "tcpdump has recorded nothing, so it proves nothing"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

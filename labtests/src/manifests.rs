@@ -1,0 +1,223 @@
+//! The directory of manifests a lab writes, and the state Ringbolt keeps below it.
+//!
+//! Objects are built as JSON values and written as YAML, a file for each, replaced by rename as an editor does.
+//! Knows the shapes of Kubernetes and of Ringbolt's resources; does not know the lab.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// The directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&path)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes objects into one file, replacing what it held.
+    pub(crate) fn put(&self, file: &str, objects: &[Value]) -> Result<()> {
+        let documents: Vec<String> = objects
+            .iter()
+            .map(serde_saphyr::to_string)
+            .collect::<Result<_, _>>()
+            .context("writing YAML")?;
+        self.put_text(file, &documents.join("---\n"))
+    }
+
+    /// Writes a file as it is.
+    pub(crate) fn put_text(&self, file: &str, text: &str) -> Result<()> {
+        let hidden = self.path.join(format!(".{file}.new"));
+        fs::write(&hidden, text)?;
+        fs::rename(&hidden, self.path.join(file)).with_context(|| file.to_owned())
+    }
+
+    pub(crate) fn remove(&self, file: &str) -> Result<()> {
+        fs::remove_file(self.path.join(file)).with_context(|| file.to_owned())
+    }
+
+    /// Every object in every file that can be read.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        let mut objects = Vec::new();
+        let mut files: Vec<PathBuf> = fs::read_dir(&self.path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        files.sort();
+        for file in files.iter().filter(|file| is_manifest(file)) {
+            let Ok(text) = fs::read_to_string(file) else {
+                continue;
+            };
+            let Ok(documents) = serde_saphyr::from_multiple::<Value>(&text) else {
+                continue;
+            };
+            objects.extend(documents);
+        }
+        objects
+    }
+
+    /// The object that Ringbolt keeps for one of ours, if it has made one.
+    pub(crate) fn state(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let path = self
+            .path
+            .join(".ringbolt")
+            .join(kind)
+            .join(namespace)
+            .join(name);
+        let text = fs::read_to_string(path).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The addresses in a Service's status.
+    pub(crate) fn addresses(&self, namespace: &str, service: &str) -> Vec<IpAddr> {
+        let Some(state) = self.state("Service", namespace, service) else {
+            return Vec::new();
+        };
+        let ingress = state["status"]["loadBalancer"]["ingress"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        ingress
+            .iter()
+            .filter_map(|entry| entry["ip"].as_str()?.parse().ok())
+            .collect()
+    }
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let hidden = path
+        .file_name()
+        .is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let yaml = path
+        .extension()
+        .is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json");
+    yaml && !hidden
+}
+
+/// Which address families a Service asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Families {
+    Dual,
+    V4,
+}
+
+/// Where traffic may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    Cluster,
+    Local,
+}
+
+/// What a Service of the lab is made of. Port 80 of TCP and UDP leads to [`crate::pod::PORT`].
+#[derive(Debug, Clone)]
+pub(crate) struct ServiceSpec<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) pool: &'a str,
+    pub(crate) families: Families,
+    pub(crate) policy: Policy,
+    /// Addresses asked for by annotation.
+    pub(crate) requested: &'a [IpAddr],
+}
+
+/// The port clients use.
+pub(crate) const SERVICE_PORT: u16 = 80;
+
+pub(crate) fn service(spec: &ServiceSpec<'_>) -> Value {
+    let mut annotations = json!({"ringbolt.io/address-pool": spec.pool});
+    if !spec.requested.is_empty() {
+        let list: Vec<String> = spec.requested.iter().map(ToString::to_string).collect();
+        annotations["ringbolt.io/loadBalancerIPs"] = json!(list.join(","));
+    }
+    let (policy, families) = match spec.families {
+        Families::Dual => ("RequireDualStack", json!(["IPv4", "IPv6"])),
+        Families::V4 => ("SingleStack", json!(["IPv4"])),
+    };
+    let port = |name: &str, protocol: &str| json!({"name": name, "protocol": protocol, "port": SERVICE_PORT, "targetPort": crate::pod::PORT});
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": spec.namespace, "name": spec.name, "annotations": annotations},
+        "spec": {
+            "type": "LoadBalancer",
+            "ipFamilyPolicy": policy, "ipFamilies": families,
+            "externalTrafficPolicy": match spec.policy { Policy::Cluster => "Cluster", Policy::Local => "Local" },
+            "selector": {"app": spec.name},
+            "ports": [port("tcp", "TCP"), port("udp", "UDP")],
+        },
+    })
+}
+
+/// One pod behind a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) addresses: [IpAddr; 2],
+    pub(crate) node: String,
+}
+
+/// The slices of a Service, one for each family.
+pub(crate) fn endpoint_slices(
+    namespace: &str,
+    service: &str,
+    endpoints: &[Endpoint],
+) -> Vec<Value> {
+    let families = [("IPv4", "ipv4"), ("IPv6", "ipv6")];
+    let slices = families.into_iter().map(|(family, suffix)| {
+        let listed: Vec<Value> = endpoints
+            .iter()
+            .flat_map(|endpoint| endpoint.addresses.iter().map(move |address| (endpoint, address)))
+            .filter(|(_, address)| address.is_ipv4() == (family == "IPv4"))
+            .map(|(endpoint, address)| {
+                let conditions = json!({"ready": true, "serving": true, "terminating": false});
+                json!({"addresses": [address], "nodeName": endpoint.node, "conditions": conditions})
+            })
+            .collect();
+        let port = |name: &str, protocol: &str| json!({"name": name, "protocol": protocol, "port": crate::pod::PORT});
+        json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {
+                "namespace": namespace, "name": format!("{service}-{suffix}"),
+                "labels": {"kubernetes.io/service-name": service},
+            },
+            "addressType": family,
+            "ports": [port("tcp", "TCP"), port("udp", "UDP")],
+            "endpoints": listed,
+        })
+    });
+    slices.collect()
+}
+
+pub(crate) fn node(name: &str, addresses: &[IpAddr], pod_cidrs: &[ipnet::IpNet]) -> Value {
+    let internal: Vec<Value> = addresses
+        .iter()
+        .map(|address| json!({"type": "InternalIP", "address": address}))
+        .collect();
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": {"podCIDRs": pod_cidrs},
+        "status": {"addresses": internal, "conditions": [{"type": "Ready", "status": "True"}]},
+    })
+}
+
+/// One of Ringbolt's own resources.
+pub(crate) fn resource(kind: &str, name: &str, spec: Value) -> Value {
+    let metadata = json!({"name": name});
+    json!({"apiVersion": "ringbolt.io/v1beta1", "kind": kind, "metadata": metadata, "spec": spec})
+}

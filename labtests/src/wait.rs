@@ -1,0 +1,66 @@
+//! Waiting for a condition, and watching that one holds. The only places of the labs that sleep.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::netns;
+
+const POLL: Duration = Duration::from_millis(20);
+const PROGRESS: Duration = Duration::from_secs(4);
+
+/// Tries `probe` until it succeeds. An error of the probe means "not yet, because"; after `limit` the last one
+/// is the failure. Says every few seconds what it waits for.
+pub(crate) fn wait_for<T>(
+    what: &str,
+    limit: Duration,
+    mut probe: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let started = Instant::now();
+    let mut said = started;
+    loop {
+        let reason = match probe() {
+            Ok(value) => return Ok(value),
+            Err(reason) => reason,
+        };
+        if netns::is_interrupted() {
+            bail!("interrupted while waiting: {what}");
+        }
+        let elapsed = started.elapsed();
+        if elapsed >= limit {
+            return Err(reason).context(format!("{what}: not within {:.0} s", limit.as_secs_f64()));
+        }
+        if said.elapsed() >= PROGRESS {
+            said = Instant::now();
+            println!(
+                "        … {:.0} s: {what} ({reason:#})",
+                elapsed.as_secs_f64()
+            );
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// Watches that `probe` succeeds for all of `span`; its first error is the failure.
+pub(crate) fn holds_for(
+    what: &str,
+    span: Duration,
+    mut probe: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < span {
+        if let Err(reason) = probe() {
+            let held = started.elapsed().as_secs_f64();
+            return Err(reason).context(format!("{what}: held for {held:.1} s only"));
+        }
+        if netns::is_interrupted() {
+            bail!("interrupted while watching: {what}");
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

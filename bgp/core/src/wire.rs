@@ -47,6 +47,10 @@ pub use update::{
 
 /// Any BGP message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "UPDATE is the usual message and moves once"
+)]
 pub enum Message {
     /// Opens a session (RFC 4271 §4.2).
     Open(Open),

@@ -26,6 +26,7 @@ pub mod as_path;
 pub mod community;
 pub mod mp;
 mod table;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -225,12 +226,12 @@ impl Seen {
     }
 
     const fn insert(&mut self, code: u8) {
-        let bit = 1 << (code % 128);
-        if code < 128 {
-            self.low |= bit
+        let half = if code < 128 {
+            &mut self.low
         } else {
-            self.high |= bit
-        }
+            &mut self.high
+        };
+        *half |= 1 << (code % 128);
     }
 
     const fn len(self) -> u32 {

@@ -113,6 +113,10 @@ impl<'a> Frame<'a> {
 
     /// Octets the message takes in the stream, header included.
     #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a message has at least its header"
+    )]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }

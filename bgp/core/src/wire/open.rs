@@ -56,9 +56,11 @@ impl Open {
             return Err(DecodeError::Version { version });
         }
         let capabilities = parameters(reader)?;
-        let wide = capabilities.iter().find_map(|capability| match capability {
-            Capability::FourOctetAs(asn) => Some(*asn),
-            _ => None,
+        let wide = capabilities.iter().find_map(|capability| {
+            let Capability::FourOctetAs(asn) = capability else {
+                return None;
+            };
+            Some(*asn)
         });
         let asn = wide.unwrap_or(Asn(u32::from(my_as)));
         if my_as == 0 || asn == Asn::ZERO {
@@ -122,9 +124,11 @@ impl Open {
         let mut listed = self
             .capabilities
             .iter()
-            .filter_map(|capability| match capability {
-                Capability::Multiprotocol(family) => Some(Family::from_afi_safi(*family)),
-                _ => None,
+            .filter_map(|capability| {
+                let Capability::Multiprotocol(family) = capability else {
+                    return None;
+                };
+                Some(Family::from_afi_safi(*family))
             })
             .peekable();
         if listed.peek().is_none() {
@@ -160,24 +164,23 @@ impl Open {
     /// Whether the speaker takes IPv4 prefixes with IPv6 next hops.
     #[must_use]
     pub fn ipv4_over_ipv6(&self) -> bool {
-        self.has(|capability| match capability {
-            Capability::ExtendedNextHop(entries) => {
-                entries.contains(&ExtendedNextHop::IPV4_OVER_IPV6)
-            }
-            _ => false,
+        self.has(|capability| {
+            let Capability::ExtendedNextHop(entries) = capability else {
+                return false;
+            };
+            entries.contains(&ExtendedNextHop::IPV4_OVER_IPV6)
         })
     }
 
     /// The graceful restart capability; the last one stands, as the peer's latest word.
     #[must_use]
     pub fn graceful_restart(&self) -> Option<&GracefulRestart> {
-        self.capabilities
-            .iter()
-            .rev()
-            .find_map(|capability| match capability {
-                Capability::GracefulRestart(graceful) => Some(graceful),
-                _ => None,
-            })
+        self.capabilities.iter().rev().find_map(|capability| {
+            let Capability::GracefulRestart(graceful) = capability else {
+                return None;
+            };
+            Some(graceful)
+        })
     }
 
     fn has(&self, wanted: impl Fn(&Capability) -> bool) -> bool {

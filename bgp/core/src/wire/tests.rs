@@ -8,6 +8,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::types::Family;
 
+/// Lays out rows of the malformed-input table: number and words, bytes, outcome.
+macro_rules! rows {
+    ($($row:literal: $bytes:expr => $expect:expr;)*) => {
+        vec![$(($row, $bytes, $expect)),*]
+    };
+}
+
 mod rows_open;
 mod rows_update;
 pub(super) mod values;

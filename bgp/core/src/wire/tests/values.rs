@@ -73,9 +73,11 @@ pub(in super::super) fn open() -> impl Strategy<Value = Open> {
     let capabilities = prop::collection::vec(capability(), 0..20);
     (1_u16..=u16::MAX, hold, 1_u32..=u32::MAX, capabilities).prop_map(
         |(my_as, hold, id, capabilities)| {
-            let wide = capabilities.iter().find_map(|capability| match capability {
-                Capability::FourOctetAs(asn) => Some(*asn),
-                _ => None,
+            let wide = capabilities.iter().find_map(|capability| {
+                let Capability::FourOctetAs(asn) = capability else {
+                    return None;
+                };
+                Some(*asn)
             });
             Open {
                 asn: wide.unwrap_or(Asn(u32::from(my_as))),

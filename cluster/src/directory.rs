@@ -1,0 +1,276 @@
+//! A directory of manifests as a cluster (standalone mode).
+//!
+//! ```text
+//! people ──► DIR/*.yaml ─────► catalog ─┐
+//!                                       ├─ compose ──► hub ──► Watch        (observer's thread)
+//! Writer ──► DIR/.ringbolt/ ──► mirror ─┘
+//!    (writer's thread: store)
+//! ```
+//!
+//! Files of people are read and never written. What Ringbolt gives an object (identity, status,
+//! finalizers) and what it alone owns (claims, Speakers, its key) is one file per object below the
+//! state folder, written by [`store`]. The API server's part, defaults and refusals, is one table
+//! in [`defaults`]. Local file systems only.
+//!
+//! No blocking call happens on an async task: the observer looks on a thread of its own, the writer
+//! writes on another, and both are reached through queues of bounded size.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use ringbolt_config::{Kind, ObjectRef};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::hub::{Hub, Subscription};
+use crate::source::{ClusterId, Leadership, Listing, ReadError, SourceProblem, Trouble};
+use crate::writer::{InvalidReason, UnavailableCause, WriteError};
+
+mod catalog;
+mod claims;
+mod compose;
+mod defaults;
+mod identity;
+mod inbox;
+mod journal;
+mod keys;
+mod leadership;
+mod look;
+mod manifest;
+mod mirror;
+mod notices;
+mod observer;
+mod outlets;
+mod record;
+mod stamp;
+mod status;
+mod store;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod yaml;
+
+pub use defaults::standalone_defaults;
+use inbox::{Inbox, Question};
+use observer::Observer;
+use outlets::{Inlets, Outlets};
+use store::Store;
+
+/// The folder for Ringbolt's own files, below the directory of manifests.
+const STATE: &str = ".ringbolt";
+/// Writes that may wait for the writer's thread; more callers wait with theirs.
+const MAX_WAITING_WRITES: usize = 256;
+
+/// On whose behalf a directory is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Gives identities, writes claims and statuses.
+    Controller,
+    /// Writes its own Speaker object and events.
+    Speaker,
+    /// Looks, and writes nothing but what a person asks of it by name (a drain mark).
+    Reader,
+}
+
+impl Role {
+    /// A reader at a terminal neither needs nor usually may read Ringbolt's key.
+    fn reads_state_of(self, kind: Kind) -> bool {
+        self != Self::Reader || kind != Kind::Secret
+    }
+}
+
+/// How changes are noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatchMode {
+    /// The kernel reports them; looking every 2 s finds what it does not report.
+    #[default]
+    Notified,
+    /// By looking alone, as where the kernel has no watches left.
+    ScanOnly,
+}
+
+/// Where the manifests are, and how they are read.
+#[derive(Clone, Debug)]
+pub struct DirectoryOptions {
+    /// The directory of manifests.
+    pub dir: PathBuf,
+    /// Where Ringbolt writes; `.ringbolt` below the directory unless that is read-only.
+    pub state_dir: Option<PathBuf>,
+    /// On whose behalf.
+    pub role: Role,
+    /// How changes are noticed.
+    pub watch: WatchMode,
+}
+
+impl DirectoryOptions {
+    /// The usual options.
+    pub fn new(dir: impl Into<PathBuf>, role: Role) -> Self {
+        Self { dir: dir.into(), state_dir: None, role, watch: WatchMode::default() }
+    }
+}
+
+/// The options as meant.
+#[derive(Debug)]
+struct Settings {
+    directory: PathBuf,
+    state: PathBuf,
+    role: Role,
+    watch: WatchMode,
+}
+
+impl Settings {
+    fn new(options: DirectoryOptions) -> Self {
+        let DirectoryOptions { dir, state_dir, role, watch } = options;
+        // Reports come with the path that is watched; an absolute one survives a change of folder.
+        let directory = std::path::absolute(&dir).unwrap_or(dir);
+        let state = state_dir.unwrap_or_else(|| directory.join(STATE));
+        let state = std::path::absolute(&state).unwrap_or(state);
+        Self { directory, state, role, watch }
+    }
+}
+
+/// A piece of work for the writer's thread.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The handle that `Cluster`, `Watch` and `Writer` share.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    settings: Arc<Settings>,
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    inbox: Arc<Inbox>,
+    inlets: Inlets,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Directory {
+    /// Starts the two threads.
+    pub(crate) fn start(options: DirectoryOptions) -> Arc<Self> {
+        let settings = Arc::new(Settings::new(options));
+        let store = Arc::new(Store::new(settings.state.clone()));
+        let (hub, inbox) = (Arc::<Hub>::default(), Arc::<Inbox>::default());
+        let (outlets, inlets) = Outlets::new();
+        let observer = Observer::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&hub),
+            Arc::clone(&inbox),
+            outlets,
+        );
+        let (jobs, mut work) = mpsc::channel::<Job>(MAX_WAITING_WRITES);
+        spawn("ringbolt-look", move || observer.run());
+        spawn("ringbolt-write", move || {
+            while let Some(job) = work.blocking_recv() {
+                job();
+            }
+        });
+        Arc::new(Self { settings, store, hub, inbox, inlets, jobs })
+    }
+
+    pub(crate) fn subscribe(&self, kinds: &[Kind]) -> Subscription {
+        self.hub.subscribe(kinds)
+    }
+
+    pub(crate) fn problems(&self) -> watch::Receiver<Arc<[SourceProblem]>> {
+        self.inlets.problems.clone()
+    }
+
+    pub(crate) fn skipped(&self) -> watch::Receiver<Arc<BTreeMap<String, usize>>> {
+        self.inlets.skipped.clone()
+    }
+
+    pub(crate) fn identity(&self) -> watch::Receiver<Option<ClusterId>> {
+        self.inlets.identity.clone()
+    }
+
+    pub(crate) async fn lead(&self) -> Leadership {
+        leadership::lead(&self.settings.state).await
+    }
+
+    pub(crate) async fn read_all(&self) -> Result<Listing, ReadError> {
+        let mut problems = self.problems();
+        let mut synced = self.hub.subscribe(&[Kind::ALL[0]]);
+        tokio::select! {
+            biased;
+            _ = synced.next() => {}
+            unreadable = problems.wait_for(|problems| unreadable(problems).is_some()) => {
+                let reason = unreadable.ok().and_then(|problems| self::unreadable(&problems));
+                return Err(ReadError::Unreadable {
+                    place: self.settings.directory.clone(),
+                    reason: reason.unwrap_or(std::io::ErrorKind::Other),
+                });
+            }
+        }
+        let state = self.settings.state.clone();
+        let events = tokio::task::spawn_blocking(move || journal::read(&state)).await;
+        Ok(Listing {
+            objects: self.hub.objects(),
+            problems: Arc::clone(&problems.borrow()),
+            skipped: Arc::clone(&self.inlets.skipped.borrow()),
+            events: events.unwrap_or_default(),
+        })
+    }
+
+    /// Does `work` on the writer's thread. When the caller goes away, the work is still done.
+    async fn write<T: Send + 'static>(
+        &self,
+        object: &ObjectRef,
+        work: impl FnOnce(&Store) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        let closed = || WriteError::Unavailable {
+            object: object.clone(),
+            cause: UnavailableCause::Closed,
+        };
+        let (answer, result) = oneshot::channel();
+        let (store, inbox, written) =
+            (Arc::clone(&self.store), Arc::clone(&self.inbox), object.clone());
+        let job = move || {
+            let result = work(&store);
+            inbox.written(written);
+            // The caller may be gone; what is written is written.
+            let _told = answer.send(result);
+        };
+        self.jobs.send(Box::new(job)).await.map_err(|_| closed())?;
+        result.await.map_err(|_| closed())?
+    }
+
+    /// The newest state of an object: files and state looked at after this call.
+    async fn ask(&self, object: &ObjectRef) -> Option<ringbolt_config::Object> {
+        let (answer, result) = oneshot::channel();
+        self.inbox.ask(Question { object: object.clone(), answer });
+        result.await.ok().flatten()
+    }
+
+    /// Refuses writes of a process that only looks.
+    fn may_write(&self, object: &ObjectRef) -> Result<(), WriteError> {
+        match self.settings.role {
+            Role::Controller | Role::Speaker => Ok(()),
+            Role::Reader => Err(WriteError::Invalid {
+                object: object.clone(),
+                field: "metadata",
+                reason: InvalidReason::ReadOnly,
+            }),
+        }
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        self.inbox.stop();
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .expect("a process that starts can start a thread");
+}
+
+fn unreadable(problems: &Arc<[SourceProblem]>) -> Option<std::io::ErrorKind> {
+    problems.iter().find_map(|problem| match problem.trouble {
+        Trouble::DirectoryUnreadable { cause } => Some(cause),
+        _ => None,
+    })
+}

@@ -1,0 +1,133 @@
+//! What has arrived for the observer since it last looked: state, not messages, so that a burst of
+//! reports costs no more than the files it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use ringbolt_config::{Object, ObjectRef};
+use tokio::sync::oneshot;
+
+use super::look::Evidence;
+
+/// More reports than this of one kind are answered by looking at everything.
+const MAX_REPORTS: usize = 10_000;
+
+/// A question for the newest state of one object, files and all.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) object: ObjectRef,
+    pub(super) answer: oneshot::Sender<Option<Object>>,
+}
+
+/// What has arrived.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    /// Something happened among the manifests; what is known of which file.
+    pub(super) manifests: Option<BTreeMap<PathBuf, Evidence>>,
+    /// Files below the state folder that were reported.
+    pub(super) state_files: BTreeSet<PathBuf>,
+    /// Objects that this process has written.
+    pub(super) written: BTreeSet<ObjectRef>,
+    /// Reports were lost, or something happened that no report describes.
+    pub(super) everything: bool,
+    pub(super) questions: Vec<Question>,
+    pub(super) stop: bool,
+}
+
+impl Arrived {
+    fn is_empty(&self) -> bool {
+        self.manifests.is_none()
+            && self.state_files.is_empty()
+            && self.written.is_empty()
+            && !self.everything
+            && self.questions.is_empty()
+            && !self.stop
+    }
+}
+
+/// Where reports, writers and callers leave word.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    arrived: Mutex<Arrived>,
+    signal: Condvar,
+}
+
+impl Inbox {
+    /// A manifest was reported, with what that says about it.
+    pub(super) fn manifest(&self, path: PathBuf, evidence: Option<Evidence>) {
+        self.leave(|arrived| {
+            let manifests = arrived.manifests.get_or_insert_default();
+            match evidence {
+                Some(evidence) if manifests.len() < MAX_REPORTS => {
+                    manifests.insert(path, evidence);
+                }
+                Some(_) => arrived.everything = true,
+                None => {}
+            }
+        });
+    }
+
+    /// A manifest is reported to be gone; nothing is known of what may come in its place.
+    pub(super) fn manifest_gone(&self, path: &PathBuf) {
+        self.leave(|arrived| {
+            arrived.manifests.get_or_insert_default().remove(path);
+        });
+    }
+
+    pub(super) fn state_file(&self, path: PathBuf) {
+        self.leave(|arrived| {
+            if arrived.state_files.len() < MAX_REPORTS {
+                arrived.state_files.insert(path);
+            } else {
+                arrived.everything = true;
+            }
+        });
+    }
+
+    pub(super) fn written(&self, object: ObjectRef) {
+        self.leave(|arrived| {
+            arrived.written.insert(object);
+        });
+    }
+
+    pub(super) fn everything(&self) {
+        self.leave(|arrived| arrived.everything = true);
+    }
+
+    pub(super) fn ask(&self, question: Question) {
+        self.leave(|arrived| arrived.questions.push(question));
+    }
+
+    pub(super) fn stop(&self) {
+        self.leave(|arrived| arrived.stop = true);
+    }
+
+    /// Waits until something arrives or the time comes, and takes what is there.
+    pub(super) fn wait_until(&self, deadline: Instant) -> Arrived {
+        let mut arrived = self.lock();
+        while arrived.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            arrived = self
+                .signal
+                .wait_timeout(arrived, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        std::mem::take(&mut *arrived)
+    }
+
+    fn leave(&self, word: impl FnOnce(&mut Arrived)) {
+        word(&mut self.lock());
+        self.signal.notify_one();
+    }
+
+    /// Nothing but assignments happens under this lock, so a poisoned one is whole.
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,81 @@
+//! Which of several controllers of one directory works: the one that holds an flock. The lock goes
+//! with the process, so a successor never waits for a dead one.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::store::make_folder;
+use crate::source::Leadership;
+
+const FILE: &str = "controller.lock";
+/// How often a follower tries.
+const RETRY: Duration = Duration::from_millis(100);
+/// How often a leader looks whether the lock it holds is still the one others would take.
+const VERIFY: Duration = Duration::from_secs(2);
+
+/// Waits until the lock is held. Cancel safe: the lock is held by nobody but the returned guard.
+pub(super) async fn lead(state: &Path) -> Leadership {
+    let mut told = None;
+    loop {
+        match take(state) {
+            Ok(Some(lock)) => {
+                let lost = CancellationToken::new();
+                tokio::spawn(guard(lock, state.join(FILE), lost.clone()));
+                return Leadership::new(lost);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                if told != Some(error.kind()) {
+                    warn!(%error, "the controller's lock cannot be taken; trying again");
+                }
+                told = Some(error.kind());
+            }
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Opens and tries; neither waits for anybody.
+fn take(state: &Path) -> io::Result<Option<File>> {
+    make_folder(state)?;
+    let path = state.join(FILE);
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    match lock.try_lock() {
+        Ok(()) if is_at(&lock, &path) => Ok(Some(lock)),
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Holds the lock until the guard is dropped, or until another file stands in its place: then
+/// somebody else may hold that one.
+async fn guard(lock: File, path: PathBuf, lost: CancellationToken) {
+    let mut verify = interval(VERIFY);
+    verify.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = lost.cancelled() => return,
+            _ = verify.tick() => {
+                if !is_at(&lock, &path) {
+                    warn!("the controller's lock was taken away");
+                    lost.cancel();
+                }
+            }
+        }
+    }
+}
+
+fn is_at(lock: &File, path: &Path) -> bool {
+    match (lock.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+        (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+        (Err(_), Ok(_)) => false,
+    }
+}

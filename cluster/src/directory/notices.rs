@@ -1,0 +1,107 @@
+//! The kernel's reports of changes (inotify), sorted into the inbox. They only save time: whatever
+//! is not reported is found by looking, so a failure here is a note and nothing else.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::inbox::Inbox;
+use super::look::Evidence;
+
+/// The folders that are watched.
+#[derive(Debug)]
+pub(super) struct Notices {
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+    refused: BTreeSet<PathBuf>,
+}
+
+impl Notices {
+    /// Watches nothing, ever.
+    pub(super) fn off() -> Self {
+        Self { watcher: None, folders: BTreeSet::new(), refused: BTreeSet::new() }
+    }
+
+    /// Reports changes in `manifests` and in folders added later, which are below the state folder.
+    pub(super) fn start(manifests: &Path, inbox: &Arc<Inbox>) -> Self {
+        let (manifests, inbox) = (manifests.to_owned(), Arc::clone(inbox));
+        let report = move |event: notify::Result<notify::Event>| match event {
+            Ok(event) => sort(&manifests, &inbox, event),
+            Err(_) => inbox.everything(),
+        };
+        // Without inotify (no instance left for this user, a kernel without it) looking remains.
+        let watcher = notify::recommended_watcher(report).ok();
+        let refused = watcher.is_none().then(PathBuf::new).into_iter().collect();
+        Self { watcher, folders: BTreeSet::new(), refused }
+    }
+
+    /// Watches a folder from here on. To be called before the folder is listed, or what happens in
+    /// between stays unseen until the next look.
+    pub(super) fn add(&mut self, folder: &Path) {
+        let Some(watcher) = &mut self.watcher else { return };
+        if self.folders.contains(folder) {
+            return;
+        }
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                self.refused.remove(folder);
+                self.folders.insert(folder.to_owned());
+            }
+            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+            Err(_) => {
+                self.refused.insert(folder.to_owned());
+            }
+        }
+    }
+
+    /// A folder is gone, or another one of its name; watching begins anew with the next `add`.
+    pub(super) fn forget(&mut self, folder: &Path) {
+        if let Some(watcher) = &mut self.watcher
+            && self.folders.remove(folder)
+        {
+            // The kernel drops the watch of a removed folder by itself; then this one fails.
+            let _gone = watcher.unwatch(folder);
+        }
+    }
+
+    /// Whether some folder that should be watched is not.
+    pub(super) fn is_incomplete(&self) -> bool {
+        !self.refused.is_empty()
+    }
+}
+
+fn sort(manifests: &Path, inbox: &Inbox, event: notify::Event) {
+    if event.need_rescan() {
+        return inbox.everything();
+    }
+    let evidence = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Evidence::Whole),
+        EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => Some(Evidence::Partial),
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+            for path in event.paths {
+                match path.parent() == Some(manifests) {
+                    true => inbox.manifest_gone(&path),
+                    false => inbox.state_file(path),
+                }
+            }
+            return;
+        }
+        // Told as From and To already.
+        EventKind::Modify(ModifyKind::Name(_)) => return,
+        EventKind::Modify(_) => None,
+        // Our own reading is reported too.
+        EventKind::Access(_) => return,
+        EventKind::Any | EventKind::Other => return inbox.everything(),
+    };
+    for path in event.paths {
+        if path.parent() == Some(manifests) {
+            inbox.manifest(path, evidence);
+        } else if evidence == Some(Evidence::Whole) || matches!(event.kind, EventKind::Create(_)) {
+            inbox.state_file(path);
+        }
+    }
+}

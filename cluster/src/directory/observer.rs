@@ -1,0 +1,321 @@
+//! The thread that looks at the directory and says what is so. It alone owns the catalog of
+//! manifests and the mirror of the state folder; everybody else reads the hub.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ringbolt_config::{Kind, Object, ObjectRef};
+
+use super::catalog::{Catalog, MAX_SIZE, SETTLE};
+use super::compose::{Sources, implied_namespace};
+use super::inbox::{Arrived, Inbox};
+use super::look::{self, Evidence, Look};
+use super::mirror::Mirror;
+use super::notices::Notices;
+use super::outlets::Outlets;
+use super::store::Store;
+use super::usage::Usage;
+use super::{Role, Settings, WatchMode, identity, stamp};
+use crate::hub::{Hub, Publication};
+use crate::source::{SourceProblem, Trouble};
+use crate::writer::{UnavailableCause, WriteError};
+
+/// How often everything is looked at, reported or not.
+const RESCAN: Duration = Duration::from_secs(2);
+
+pub(super) struct Observer {
+    settings: Arc<Settings>,
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    inbox: Arc<Inbox>,
+    outlets: Outlets,
+    notices: Notices,
+    catalog: Catalog,
+    mirror: Mirror,
+    usage: Usage,
+    /// Objects that could not be given an identity; tried again with every rescan.
+    unstamped: BTreeSet<ObjectRef>,
+    /// The manifests' folder, and the look that is watched.
+    folder: Option<Look>,
+    unreadable: Option<ErrorKind>,
+    unwritable: Option<ErrorKind>,
+    started: bool,
+    /// Since when a directory without any manifest is seen although objects are stored.
+    bare_since: Option<Instant>,
+}
+
+impl Observer {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        store: Arc<Store>,
+        hub: Arc<Hub>,
+        inbox: Arc<Inbox>,
+        outlets: Outlets,
+    ) -> Self {
+        let notices = match settings.watch {
+            WatchMode::Notified => Notices::start(&settings.directory, &inbox),
+            WatchMode::ScanOnly => Notices::off(),
+        };
+        Self {
+            settings,
+            store,
+            hub,
+            inbox,
+            outlets,
+            notices,
+            catalog: Catalog::default(),
+            mirror: Mirror::default(),
+            usage: Usage::default(),
+            unstamped: BTreeSet::new(),
+            folder: None,
+            unreadable: None,
+            unwritable: None,
+            started: false,
+            bare_since: None,
+        }
+    }
+
+    /// Looks until it is told to stop.
+    pub(super) fn run(mut self) {
+        let mut rescan = Instant::now();
+        loop {
+            let now = Instant::now();
+            let unsettled = self.catalog.next_look();
+            let bare = self.bare_since.map(|since| since + SETTLE);
+            let deadline = [Some(rescan), unsettled, bare].into_iter().flatten().min().unwrap_or(rescan);
+            let arrived = self.inbox.wait_until(deadline.max(now));
+            if arrived.stop {
+                return;
+            }
+            let everything = arrived.everything || Instant::now() >= rescan;
+            if everything {
+                rescan = Instant::now() + RESCAN;
+            }
+            self.pass(&arrived, everything);
+            for question in arrived.questions {
+                let document = self.catalog.document(&question.object).map(|document| &**document);
+                let answer = self.sources().object(&question.object, document);
+                // Nobody waits any more: then nobody is told.
+                let _told = question.answer.send(answer);
+            }
+        }
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { role: self.settings.role, store: &self.store, mirror: &self.mirror }
+    }
+
+    /// One look: at what was reported, or at everything; then at what follows from it.
+    fn pass(&mut self, arrived: &Arrived, everything: bool) {
+        let mut touched = self.look_at_state(arrived, everything);
+        let reported = arrived.manifests.clone().unwrap_or_default();
+        let look = everything || arrived.manifests.is_some() || !arrived.questions.is_empty();
+        let due = self.catalog.next_look().is_some_and(|at| at <= Instant::now());
+        if look || due || !self.started {
+            touched.extend(self.look_at_manifests(&reported));
+        }
+        if self.unreadable.is_some() && !self.started || self.bare_since.is_some() {
+            return self.outlets.problems(self.problems());
+        }
+        if everything {
+            touched.extend(std::mem::take(&mut self.unstamped));
+            self.publish_identity();
+        }
+        if !self.started {
+            touched.extend(self.catalog.names().cloned());
+            touched.extend(self.mirror.names().cloned());
+        }
+        self.stamp(&touched);
+        self.publish(touched);
+        if !self.started {
+            self.started = true;
+            self.hub.synced(Kind::ALL);
+        }
+        self.outlets.skipped(self.catalog.skipped());
+        self.outlets.problems(self.problems());
+    }
+
+    fn look_at_state(&mut self, arrived: &Arrived, everything: bool) -> BTreeSet<ObjectRef> {
+        let mut touched = BTreeSet::new();
+        let mut unknown = false;
+        let reported: BTreeSet<ObjectRef> = arrived
+            .state_files
+            .iter()
+            .filter_map(|path| {
+                let name = Mirror::name_of(self.store.root(), path);
+                unknown |= name.is_none() && path.is_dir();
+                name
+            })
+            .chain(arrived.written.iter().cloned())
+            .chain(arrived.questions.iter().map(|question| question.object.clone()))
+            .filter(|name| self.settings.role.reads_state_of(name.kind))
+            .collect();
+        for name in reported {
+            if self.mirror.refresh(&self.store, &name) {
+                touched.insert(name);
+            }
+        }
+        if everything || unknown {
+            self.notices.add(self.store.root());
+            let kinds: Vec<Kind> = Kind::ALL
+                .iter()
+                .copied()
+                .filter(|kind| self.settings.role.reads_state_of(*kind))
+                .collect();
+            touched.extend(self.mirror.rescan(&self.store, &kinds, &mut self.notices));
+        }
+        touched
+    }
+
+    fn look_at_manifests(&mut self, reported: &BTreeMap<PathBuf, Evidence>) -> BTreeSet<ObjectRef> {
+        let directory = &self.settings.directory;
+        match fs::metadata(directory).map(|metadata| Look::of(&metadata)) {
+            Ok(look) => {
+                if self.folder.is_some_and(|before| look.replaces(&before)) {
+                    self.notices.forget(directory);
+                }
+                self.folder = Some(look);
+                self.notices.add(directory);
+            }
+            Err(error) => {
+                self.notices.forget(directory);
+                self.unreadable = Some(error.kind());
+                return BTreeSet::new();
+            }
+        }
+        let listing = match look::list(directory) {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.unreadable = Some(error.kind());
+                return BTreeSet::new();
+            }
+        };
+        self.unreadable = None;
+        let now = Instant::now();
+        // A folder that has nothing although much is stored may be a mount that is not there yet.
+        let held = || self.mirror.names().any(|name| self.mirror.record(name).is_some());
+        if !self.started && listing.is_empty() && held() {
+            let since = *self.bare_since.get_or_insert(now);
+            if now.duration_since(since) < SETTLE {
+                return BTreeSet::new();
+            }
+        }
+        self.bare_since = None;
+        self.catalog.look(&listing, reported, now, &mut read_file)
+    }
+
+    /// Gives identities where they are due; the controller alone does.
+    fn stamp(&mut self, touched: &BTreeSet<ObjectRef>) {
+        if self.settings.role != Role::Controller {
+            return;
+        }
+        let mut refused = None;
+        for name in touched {
+            let document = self.catalog.document(name).map(|document| &**document);
+            if !stamp::is_due(name, self.mirror.record(name), document) {
+                continue;
+            }
+            match stamp::stamp(&self.store, name, document, Timestamp::now()) {
+                Ok(()) => {
+                    self.mirror.refresh(&self.store, name);
+                }
+                Err(error) => {
+                    self.unstamped.insert(name.clone());
+                    refused = Some(cause_of(&error));
+                }
+            }
+        }
+        if refused.is_some() || self.unstamped.is_empty() {
+            self.unwritable = refused;
+        }
+    }
+
+    fn publish(&mut self, touched: BTreeSet<ObjectRef>) {
+        let mut publications = Vec::with_capacity(touched.len());
+        let mut namespaces = BTreeSet::new();
+        for name in touched {
+            if name.kind == Kind::Namespace {
+                namespaces.insert(name);
+                continue;
+            }
+            let document = self.catalog.document(&name).map(|document| &**document);
+            let object = self.sources().object(&name, document);
+            if let Some(namespace) = name.namespace.as_ref().filter(|_| name.kind != Kind::Secret) {
+                let turned = match (self.hub.has(&name), object.is_some()) {
+                    (false, true) => self.usage.enter(namespace),
+                    (true, false) => self.usage.leave(namespace),
+                    (true, true) | (false, false) => None,
+                };
+                namespaces.extend(turned);
+            }
+            publications.push(object.map_or(Publication::Gone(name), Publication::Object));
+        }
+        for name in namespaces {
+            let document = self.catalog.document(&name).map(|document| &**document);
+            let object: Option<Object> = self.sources().object(&name, document).or_else(|| {
+                self.usage.is_used(&name).then(|| implied_namespace(&name)).flatten()
+            });
+            publications.push(object.map_or(Publication::Gone(name), Publication::Object));
+        }
+        self.hub.publish(publications);
+    }
+
+    fn publish_identity(&mut self) {
+        match identity::read_or_make(&self.settings, self.folder) {
+            Ok(id) => self.outlets.identity(id),
+            Err(cause) => self.unwritable = Some(cause),
+        }
+    }
+
+    fn problems(&self) -> Vec<SourceProblem> {
+        let about = |path: &Path, trouble| SourceProblem {
+            file: Some(Arc::new(path.to_owned())),
+            line: None,
+            column: None,
+            object: None,
+            field: None,
+            trouble,
+        };
+        let directory = &self.settings.directory;
+        let mut problems = self.catalog.problems();
+        problems.extend(self.mirror.problems());
+        if let Some(cause) = self.unreadable {
+            problems.push(about(directory, Trouble::DirectoryUnreadable { cause }));
+        }
+        if let Some(cause) = self.unwritable {
+            problems.push(about(self.store.root(), Trouble::StateUnwritable { cause }));
+        }
+        if self.notices.is_incomplete() {
+            problems.push(about(directory, Trouble::NotNotified));
+        }
+        problems
+    }
+}
+
+fn cause_of(error: &WriteError) -> ErrorKind {
+    match error {
+        WriteError::Unavailable { cause: UnavailableCause::Io(kind), .. } => *kind,
+        WriteError::Unavailable { .. }
+        | WriteError::AlreadyExists { .. }
+        | WriteError::Conflict { .. }
+        | WriteError::NotFound { .. }
+        | WriteError::Invalid { .. } => ErrorKind::InvalidData,
+    }
+}
+
+/// Reads a manifest of bounded size; the look is that of the file that was read, after reading.
+fn read_file(path: &Path) -> io::Result<(Look, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.len() > MAX_SIZE {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.by_ref().take(MAX_SIZE).read_to_end(&mut bytes)?;
+    Ok((Look::of(&file.metadata()?), bytes))
+}

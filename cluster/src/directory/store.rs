@@ -1,0 +1,243 @@
+//! Objects that Ringbolt keeps: one JSON file each, `<plural>/<namespace or _>/<name>`.
+//!
+//! ```text
+//! put     lock kind │ read │ compare │ .new: create, write, fsync │ rename │ fsync directory │ unlock
+//! remove  lock kind │ read │ compare │ unlink                     │ fsync directory │ unlock
+//! read    open, read                                                (no lock: rename is atomic)
+//! ```
+//!
+//! A kill between any two of these system calls leaves the old object or the new one, and a `.new`
+//! at most, which the next writer of the kind removes: it holds the lock, so nobody is writing it.
+//! `resourceVersion` is 64 random bits, so that two writers never make the same one; it is compared
+//! for equality only.
+//!
+//! What the objects mean is the callers' business: they decide inside the lock what becomes of
+//! what they find. Local file systems only: flock and rename are not trusted over a network.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use ringbolt_config::{Kind, ObjectRef};
+use serde_json::Value;
+
+use crate::writer::{InvalidReason, UnavailableCause, WriteError};
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+pub(super) use fault::{FaultPlan, Point};
+
+/// The folder of objects without namespace; no namespace can have this name.
+pub(super) const NO_NAMESPACE: &str = "_";
+/// Serialises the writers of one kind.
+const LOCK: &str = ".lock";
+/// What is being written; moved to its place when complete.
+const NEW: &str = ".new";
+/// Larger files are not ours.
+const MAX_SIZE: u64 = 4 << 20;
+
+/// The folder of one state directory.
+#[derive(Debug)]
+pub(super) struct Store {
+    root: PathBuf,
+    faults: FaultPlan,
+}
+
+/// What becomes of an object.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It becomes this; the store gives it a new `metadata.resourceVersion`.
+    Put(Value),
+    /// It goes.
+    Remove,
+    /// It stays as it is.
+    Leave,
+}
+
+impl Store {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root, faults: FaultPlan::default() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_faults(root: PathBuf, faults: FaultPlan) -> Self {
+        Self { root, faults }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file of an object, if its name may become a path.
+    pub(super) fn path(&self, object: &ObjectRef) -> Result<PathBuf, WriteError> {
+        // The parts of an `ObjectRef` are public, so whoever made this one may not have checked.
+        let checked = ObjectRef::new(object.kind, object.namespace.as_deref(), &object.name)
+            .map_err(|_| WriteError::Invalid {
+                object: object.clone(),
+                field: "metadata.name",
+                reason: InvalidReason::NotADnsName,
+            })?;
+        let namespace = checked.namespace.as_deref().unwrap_or(NO_NAMESPACE);
+        Ok(self.root.join(checked.kind.plural()).join(namespace).join(&*checked.name))
+    }
+
+    /// The object as it stands, without a lock.
+    pub(super) fn read(&self, object: &ObjectRef) -> Result<Option<Value>, WriteError> {
+        read_json(&self.path(object)?).map_err(|error| unavailable(object, &error))
+    }
+
+    /// Lets `decide` say what becomes of the object while nobody else can write its kind. Returns
+    /// what stands there afterwards, durable.
+    pub(super) fn transact(
+        &self,
+        object: &ObjectRef,
+        decide: impl FnOnce(Option<Value>) -> Result<Verdict, WriteError>,
+    ) -> Result<Option<Value>, WriteError> {
+        let path = self.path(object)?;
+        let failed = |error: io::Error| unavailable(object, &error);
+        let folder = path.parent().expect("an object's path has the folder of its namespace");
+        let kind_folder = self.root.join(object.kind.plural());
+        self.faults.reach(Point::MakeFolder).map_err(failed)?;
+        make_folder(folder).map_err(failed)?;
+        let _lock = self.lock(&kind_folder).map_err(failed)?;
+        self.faults.reach(Point::ReadCurrent).map_err(failed)?;
+        let current = read_json(&path).map_err(failed)?;
+        match decide(current.clone())? {
+            Verdict::Leave => Ok(current),
+            Verdict::Remove => {
+                self.faults.reach(Point::Unlink).map_err(failed)?;
+                absent_is_fine(fs::remove_file(&path)).map_err(failed)?;
+                self.sync_folder(folder).map_err(failed)?;
+                Ok(None)
+            }
+            Verdict::Put(mut value) => {
+                set_resource_version(&mut value);
+                let bytes = serde_json::to_vec(&value).map_err(|_| WriteError::Invalid {
+                    object: object.clone(),
+                    field: "metadata",
+                    reason: InvalidReason::Unencodable,
+                })?;
+                self.put(object.kind, &kind_folder, &path, &bytes).map_err(failed)?;
+                self.sync_folder(folder).map_err(failed)?;
+                Ok(Some(value))
+            }
+        }
+    }
+
+    /// Holds the kind until the returned file is dropped.
+    fn lock(&self, kind_folder: &Path) -> io::Result<File> {
+        self.faults.reach(Point::OpenLock)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(kind_folder.join(LOCK))?;
+        self.faults.reach(Point::Lock)?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn put(&self, kind: Kind, kind_folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let new = kind_folder.join(NEW);
+        self.faults.reach(Point::RemoveLeftover)?;
+        absent_is_fine(fs::remove_file(&new))?;
+        self.faults.reach(Point::CreateNew)?;
+        let mode = if kind == Kind::Secret { 0o600 } else { 0o644 };
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        self.faults.reach(Point::WriteNew)?;
+        let (first, rest) = bytes.split_at(self.faults.cut(bytes.len()));
+        file.write_all(first)?;
+        if !rest.is_empty() {
+            self.faults.reach(Point::WriteRest)?;
+            file.write_all(rest)?;
+        }
+        self.faults.reach(Point::SyncNew)?;
+        file.sync_all()?;
+        self.faults.reach(Point::Rename)?;
+        fs::rename(&new, path)
+    }
+
+    /// Makes a rename or an unlink last over a power cut.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.faults.reach(Point::OpenFolder)?;
+        let folder = File::open(folder)?;
+        self.faults.reach(Point::SyncFolder)?;
+        folder.sync_all()?;
+        self.faults.reach(Point::Unlock)
+    }
+}
+
+/// 64 random bits as a decimal number: a version, or the seed of a name.
+pub(super) fn random_u64() -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).expect("the kernel's random source answers");
+    u64::from_ne_bytes(bytes)
+}
+
+/// A random (version 4) UUID, as the API server gives objects.
+pub(super) fn random_uuid() -> String {
+    let (high, low) = (random_u64(), random_u64());
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// Creates a folder and those above it, and makes that last over a power cut.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.is_dir()).collect();
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    for made in missing {
+        if let Some(parent) = made.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            File::open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+/// A JSON file of bounded size; `None` where there is none.
+pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_SIZE).read_to_end(&mut bytes)?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| ErrorKind::InvalidData.into())
+}
+
+/// An error of the system as the error of a write.
+pub(super) fn unavailable(object: &ObjectRef, error: &io::Error) -> WriteError {
+    let cause = match error.kind() {
+        ErrorKind::InvalidData => UnavailableCause::Corrupt,
+        kind => UnavailableCause::Io(kind),
+    };
+    WriteError::Unavailable { object: object.clone(), cause }
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn set_resource_version(value: &mut Value) {
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".to_owned(), random_u64().to_string().into());
+    }
+}

@@ -1,0 +1,207 @@
+//! What a source holds that could not be used, as values: place, object, field, and why.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ringbolt_config::ObjectRef;
+
+/// How much a problem takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The document is used; one part of it is not.
+    Ignored,
+    /// The document, the file or the directory is not used. The last good objects stay.
+    Refused,
+}
+
+/// One thing in the source that could not be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceProblem {
+    /// The file, where the source is made of files.
+    pub file: Option<Arc<PathBuf>>,
+    /// Line in the file, from 1.
+    pub line: Option<usize>,
+    /// Column in the line, in characters from 1.
+    pub column: Option<usize>,
+    /// The object, where the document has said which.
+    pub object: Option<ObjectRef>,
+    /// Path of the field, such as `spec.ports[0].port`.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub trouble: Trouble,
+}
+
+impl SourceProblem {
+    /// How much it takes away.
+    pub fn severity(&self) -> Severity {
+        self.trouble.severity()
+    }
+
+    /// The CamelCase word for conditions, metrics and tests.
+    pub fn reason(&self) -> &'static str {
+        self.trouble.reason()
+    }
+}
+
+/// `file:line:column: Kind namespace/name: field: what is wrong`, without what is not known.
+impl fmt::Display for SourceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}", file.display())?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+                if let Some(column) = self.column {
+                    write!(f, ":{column}")?;
+                }
+            }
+            f.write_str(": ")?;
+        }
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        write!(f, "{}", self.trouble)
+    }
+}
+
+/// What is wrong with a part of the source. Closed: reasons are labels and conditions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// The directory itself cannot be listed. Nothing changes until it can.
+    DirectoryUnreadable {
+        /// What the system said.
+        cause: ErrorKind,
+    },
+    /// A file cannot be read. Its last good objects stay.
+    FileUnreadable {
+        /// What the system said.
+        cause: ErrorKind,
+    },
+    /// A file is larger than any manifest is read.
+    FileTooLarge {
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+    /// The file is not YAML or JSON. Its last good objects stay.
+    Syntax {
+        /// What the parser found.
+        message: Box<str>,
+    },
+    /// The file held objects and holds none. They stay until it is removed or replaced.
+    Emptied,
+    /// A document is not an object with `apiVersion`, `kind` and `metadata.name`. Objects that are
+    /// no longer found in this file stay, because one of them may be the one that is meant.
+    Unidentified {
+        /// What a document must have.
+        missing: &'static str,
+    },
+    /// The name is not one that an object of this kind may have.
+    InvalidName,
+    /// A field has no acceptable value. The object's last good version stays.
+    InvalidField {
+        /// What is expected.
+        message: Box<str>,
+    },
+    /// The same object stands in another file too; the one that was there first stays.
+    Duplicate {
+        /// Where it stands too.
+        other: Arc<PathBuf>,
+    },
+    /// The object stands twice in one file. The first is used.
+    Repeated,
+    /// A part that only Ringbolt or the API server writes; what people write there is not read.
+    NotForPeople,
+    /// Objects of this kind are written by Ringbolt alone; the document is not read.
+    KindNotForPeople,
+    /// What Ringbolt has stored for this object cannot be understood.
+    StateUnreadable {
+        /// What the system said.
+        cause: ErrorKind,
+    },
+    /// Ringbolt cannot store what it must remember.
+    StateUnwritable {
+        /// What the system said.
+        cause: ErrorKind,
+    },
+    /// Changes are found by looking every few seconds, since the kernel does not report them.
+    NotNotified,
+}
+
+impl Trouble {
+    /// The CamelCase word.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::DirectoryUnreadable { .. } => "DirectoryUnreadable",
+            Self::FileUnreadable { .. } => "FileUnreadable",
+            Self::FileTooLarge { .. } => "FileTooLarge",
+            Self::Syntax { .. } => "Syntax",
+            Self::Emptied => "Emptied",
+            Self::Unidentified { .. } => "Unidentified",
+            Self::InvalidName => "InvalidName",
+            Self::InvalidField { .. } => "InvalidField",
+            Self::Duplicate { .. } => "Duplicate",
+            Self::Repeated => "Repeated",
+            Self::NotForPeople => "NotForPeople",
+            Self::KindNotForPeople => "KindNotForPeople",
+            Self::StateUnreadable { .. } => "StateUnreadable",
+            Self::StateUnwritable { .. } => "StateUnwritable",
+            Self::NotNotified => "NotNotified",
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        match self {
+            Self::NotForPeople | Self::NotNotified => Severity::Ignored,
+            Self::DirectoryUnreadable { .. }
+            | Self::FileUnreadable { .. }
+            | Self::FileTooLarge { .. }
+            | Self::Syntax { .. }
+            | Self::Emptied
+            | Self::Unidentified { .. }
+            | Self::InvalidName
+            | Self::InvalidField { .. }
+            | Self::Duplicate { .. }
+            | Self::Repeated
+            | Self::KindNotForPeople
+            | Self::StateUnreadable { .. }
+            | Self::StateUnwritable { .. } => Severity::Refused,
+        }
+    }
+}
+
+/// One sentence for people, without place and object.
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DirectoryUnreadable { cause } => {
+                write!(f, "the directory cannot be read ({cause}); nothing changes until it can")
+            }
+            Self::FileUnreadable { cause } => {
+                write!(f, "the file cannot be read ({cause}); its last good objects stay")
+            }
+            Self::FileTooLarge { limit } => write!(f, "the file is larger than {limit} bytes"),
+            Self::Syntax { message } => write!(f, "{message}; the file's last good objects stay"),
+            Self::Emptied => {
+                f.write_str("the file has no documents any more; its last good objects stay")
+            }
+            Self::Unidentified { missing } => write!(f, "the document has no {missing}"),
+            Self::InvalidName => f.write_str("is not a name such an object can have"),
+            Self::InvalidField { message } => f.write_str(message),
+            Self::Duplicate { other } => {
+                write!(f, "the object also stands in {}; that one is used", other.display())
+            }
+            Self::Repeated => f.write_str("the object stands twice in this file; the first is used"),
+            Self::NotForPeople => f.write_str("is not read from manifests"),
+            Self::KindNotForPeople => f.write_str("objects of this kind are written by Ringbolt alone"),
+            Self::StateUnreadable { cause } => write!(f, "the stored state cannot be read ({cause})"),
+            Self::StateUnwritable { cause } => write!(f, "the state cannot be stored ({cause})"),
+            Self::NotNotified => {
+                f.write_str("changes are not notified by the kernel; looking every 2 s instead")
+            }
+        }
+    }
+}

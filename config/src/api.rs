@@ -21,7 +21,9 @@ pub mod selector;
 pub mod speaker;
 pub mod validate;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 
 pub use allocation::{IPAllocation, IPAllocationSpec};
@@ -38,7 +40,7 @@ pub use speaker::{Speaker, SpeakerSpec, SpeakerStatus};
 
 /// All CRDs, in the order in which they are printed.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
+    let mut crds = vec![
         IPAddressPool::crd(),
         IPAllocation::crd(),
         L2Advertisement::crd(),
@@ -49,7 +51,51 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         Community::crd(),
         RouteImport::crd(),
         Speaker::crd(),
-    ]
+    ];
+    let versions = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions);
+    let schemas = versions.filter_map(|version| version.schema.as_mut());
+    schemas
+        .filter_map(|schema| schema.open_api_v3_schema.as_mut())
+        .for_each(tighten);
+    crds
+}
+
+/// Number formats of an API server; it warns about all others.
+const KNOWN_FORMATS: &[&str] = &["int32", "int64", "float", "double", "date-time"];
+
+/// Takes out what the derive says about Rust rather than about manifests. A `null` in a field that
+/// is not nullable is pruned by an API server, so that CEL's `has()` means what it seems to.
+fn tighten(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if schema
+        .format
+        .as_deref()
+        .is_some_and(|format| !KNOWN_FORMATS.contains(&format))
+    {
+        schema.format = None;
+    }
+    schema
+        .properties
+        .iter_mut()
+        .flatten()
+        .for_each(|(_, member)| tighten(member));
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items {
+        tighten(item);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
+        tighten(value);
+    }
+}
+
+/// File name and text of every CRD: what `ringbolt crds` prints and `manifests/crds` holds.
+pub fn crd_yaml() -> Vec<(String, String)> {
+    crds()
+        .into_iter()
+        .map(|crd| {
+            let yaml = serde_saphyr::to_string(&crd).expect("a CRD holds nothing but plain JSON");
+            (format!("{}.yaml", crd.spec.names.plural), yaml)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -12,12 +12,23 @@ use serde::{Deserialize, Serialize};
 pub struct LabelSelector {
     /// Labels that must be present with exactly these values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "labels")]
     pub match_labels: Option<BTreeMap<String, String>>,
     /// Requirements, all of which must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub match_expressions: Option<Vec<LabelRequirement>>,
+}
+
+/// Longest value of a label, by Kubernetes.
+const MAX_LABEL_VALUE: u32 = 63;
+
+fn labels(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut schema = <BTreeMap<String, String>>::json_schema(generator);
+    schema.insert("maxProperties".into(), 64.into());
+    let value = serde_json::json!({"type": "string", "maxLength": MAX_LABEL_VALUE});
+    schema.insert("additionalProperties".into(), value);
+    schema
 }
 
 /// One requirement on one label.

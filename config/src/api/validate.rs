@@ -178,14 +178,13 @@ pub fn against_schema(kind: Kind, value: &Value) -> Vec<FieldFault> {
 }
 
 fn walk(schema: &JSONSchemaProps, value: &Value, path: &mut String, faults: &mut Vec<FieldFault>) {
-    if faults.len() >= MAX_FAULTS || (value.is_null() && schema.nullable == Some(true)) {
+    if faults.len() >= MAX_FAULTS {
         return;
     }
     if let Some(allowed) = &schema.enum_ {
         if !allowed.iter().any(|one| one.0 == *value) {
             let text = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
-            let allowed = allowed.iter().filter(|one| !one.0.is_null());
-            let allowed = allowed.map(|one| text(&one.0).into()).collect();
+            let allowed = allowed.iter().map(|one| text(&one.0).into()).collect();
             faults.push(FieldFault::new(path, FaultReason::NotOneOf { allowed }));
         }
         return;
@@ -265,17 +264,14 @@ fn object(
         path,
         faults,
     );
-    for key in schema
-        .required
-        .iter()
-        .flatten()
-        .filter(|key| !map.contains_key(*key))
-    {
+    // A null is as good as nothing, as it is to an API server that prunes it.
+    let lacks = |key: &&String| map.get(*key).is_none_or(Value::is_null);
+    for key in schema.required.iter().flatten().filter(lacks) {
         within(path, key, |path| {
             faults.push(FieldFault::new(path, FaultReason::Missing))
         });
     }
-    for (key, value) in map {
+    for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
         within(path, key, |path| {
             match (
                 schema.properties.as_ref().and_then(|p| p.get(key)),

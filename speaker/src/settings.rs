@@ -1,0 +1,100 @@
+//! What a speaker is told when it starts. Everything else comes from objects.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ringbolt_config::names::NodeName;
+use ringbolt_config::service::{DEFAULT_CLASS, ServiceView};
+
+/// Whether Services without a class are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// They are.
+    Default,
+    /// Only Services that name one of our classes are.
+    ClassedOnly,
+}
+
+/// Which Services are ours (semantics rule 1). Immutable while the process lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classes {
+    /// Whether Services without a class are ours.
+    pub provider: Provider,
+    /// The classes that are ours.
+    pub named: BTreeSet<String>,
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self {
+            provider: Provider::Default,
+            named: BTreeSet::from([DEFAULT_CLASS.to_owned()]),
+        }
+    }
+}
+
+impl Classes {
+    /// Whether the Service is ours to announce, by type and class.
+    pub fn include(&self, service: &ServiceView) -> bool {
+        service.is_load_balancer()
+            && match service.class.as_deref() {
+                None => self.provider == Provider::Default,
+                Some(class) => self.named.contains(class),
+            }
+    }
+}
+
+/// Whether the label `node.kubernetes.io/exclude-from-external-load-balancers` is obeyed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExcludeLabel {
+    /// It is (semantics rule 34).
+    #[default]
+    Obey,
+    /// It is not: clusters whose only nodes are control plane nodes.
+    Ignore,
+}
+
+/// What happens to routes when the process is told to end (contracts 4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnTerm {
+    /// It comes back: peers that negotiated graceful restart keep the routes, others are warned first.
+    #[default]
+    Restart,
+    /// The node goes away: all peers are warned, then the routes are withdrawn.
+    Leave,
+}
+
+/// How a speaker works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The node it speaks for: the name of the Node object.
+    pub node: NodeName,
+    /// Where it listens for BGP; `None` to dial only.
+    pub bgp_listen: Option<SocketAddr>,
+    /// Keys for layer 2 in place of the Secret's.
+    pub key_file: Option<PathBuf>,
+    /// Where the counter of this node's lives is kept; without one it is learned from the segment.
+    pub state_dir: Option<PathBuf>,
+    /// What SIGTERM means for routes.
+    pub on_term: OnTerm,
+    /// Which Services are ours.
+    pub classes: Classes,
+    /// Whether the exclusion label is obeyed.
+    pub exclude_label: ExcludeLabel,
+}
+
+impl Settings {
+    /// A speaker for a node with everything else at its default: BGP on port 179 of all addresses.
+    pub fn new(node: NodeName) -> Self {
+        Self {
+            node,
+            bgp_listen: Some(SocketAddr::from(([0u16; 8], 179))),
+            key_file: None,
+            state_dir: None,
+            on_term: OnTerm::default(),
+            classes: Classes::default(),
+            exclude_label: ExcludeLabel::default(),
+        }
+    }
+}

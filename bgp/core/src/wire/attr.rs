@@ -345,13 +345,12 @@ impl<'a> Collected<'a> {
     }
 
     /// AS_PATH and AGGREGATOR with their four-octet companions (RFC 6793 §4.2.3): a true AS in
-    /// AGGREGATOR shows that an old speaker aggregated, and the companions are stale.
+    /// AGGREGATOR beside an AS4_AGGREGATOR shows that an old speaker aggregated again, and the
+    /// companions are stale.
     fn merge_as4(&self) -> Option<(AsPath, Option<Aggregator>)> {
         let as_path = self.as_path.as_ref()?;
-        if self
-            .aggregator
-            .is_some_and(|aggregator| aggregator.asn != Asn::TRANS)
-        {
+        let again = |aggregator: Aggregator| aggregator.asn != Asn::TRANS;
+        if self.as4_aggregator.is_some() && self.aggregator.is_some_and(again) {
             return Some((as_path.clone(), self.aggregator));
         }
         let aggregator = self

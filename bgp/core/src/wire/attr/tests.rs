@@ -98,6 +98,18 @@ fn companions_are_stale_once_an_old_speaker_has_aggregated() {
 }
 
 #[test]
+fn a_narrow_aggregator_alone_does_not_make_the_path_stale() {
+    let ctx = DecodeCtx {
+        asn_width: AsnWidth::TwoOctets,
+        ..CTX
+    };
+    let bytes = hex("
+        40 01 01 00  40 02 04 02 01 5ba0  c0 07 06 0007 01010101  c0 11 06 02 01 fa56ea01");
+    let attributes = Collected::decode(&bytes, &ctx).into_attributes().unwrap();
+    assert_eq!(attributes.as_path, AsPath::sequence(&[Asn(4_200_000_001)]));
+}
+
+#[test]
 fn malformed_companions_cost_nothing() {
     let ctx = DecodeCtx {
         asn_width: AsnWidth::TwoOctets,

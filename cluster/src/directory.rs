@@ -106,7 +106,12 @@ pub struct DirectoryOptions {
 impl DirectoryOptions {
     /// The usual options.
     pub fn new(dir: impl Into<PathBuf>, role: Role) -> Self {
-        Self { dir: dir.into(), state_dir: None, role, watch: WatchMode::default() }
+        Self {
+            dir: dir.into(),
+            state_dir: None,
+            role,
+            watch: WatchMode::default(),
+        }
     }
 }
 
@@ -121,12 +126,22 @@ struct Settings {
 
 impl Settings {
     fn new(options: DirectoryOptions) -> Self {
-        let DirectoryOptions { dir, state_dir, role, watch } = options;
+        let DirectoryOptions {
+            dir,
+            state_dir,
+            role,
+            watch,
+        } = options;
         // Reports come with the path that is watched; an absolute one survives a change of folder.
         let directory = std::path::absolute(&dir).unwrap_or(dir);
         let state = state_dir.unwrap_or_else(|| directory.join(STATE));
         let state = std::path::absolute(&state).unwrap_or(state);
-        Self { directory, state, role, watch }
+        Self {
+            directory,
+            state,
+            role,
+            watch,
+        }
     }
 }
 
@@ -165,7 +180,14 @@ impl Directory {
                 job();
             }
         });
-        Arc::new(Self { settings, store, hub, inbox, inlets, jobs })
+        Arc::new(Self {
+            settings,
+            store,
+            hub,
+            inbox,
+            inlets,
+            jobs,
+        })
     }
 
     pub(crate) fn subscribe(&self, kinds: &[Kind]) -> Subscription {
@@ -223,8 +245,11 @@ impl Directory {
             cause: UnavailableCause::Closed,
         };
         let (answer, result) = oneshot::channel();
-        let (store, inbox, written) =
-            (Arc::clone(&self.store), Arc::clone(&self.inbox), object.clone());
+        let (store, inbox, written) = (
+            Arc::clone(&self.store),
+            Arc::clone(&self.inbox),
+            object.clone(),
+        );
         let job = move || {
             let result = work(&store);
             inbox.written(written);
@@ -238,7 +263,10 @@ impl Directory {
     /// The newest state of an object: files and state looked at after this call.
     async fn ask(&self, object: &ObjectRef) -> Option<ringbolt_config::Object> {
         let (answer, result) = oneshot::channel();
-        self.inbox.ask(Question { object: object.clone(), answer });
+        self.inbox.ask(Question {
+            object: object.clone(),
+            answer,
+        });
         result.await.ok().flatten()
     }
 

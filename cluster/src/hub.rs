@@ -135,7 +135,13 @@ impl Hub {
             .iter()
             .filter(|(name, _)| kinds.contains(&name.kind))
             .map(|(name, object)| {
-                (name.clone(), Difference::Apply { object: object.clone(), known: Known::No })
+                (
+                    name.clone(),
+                    Difference::Apply {
+                        object: object.clone(),
+                        known: Known::No,
+                    },
+                )
             })
             .collect();
         let synced = state.synced.intersection(&kinds).copied().collect();
@@ -178,13 +184,22 @@ impl Queue {
     fn apply(&self, name: &ObjectRef, object: Object, known: Option<Identity>) {
         let mut pending = lock(&self.pending);
         let next = match (pending.objects.remove(name), known) {
-            (None, None) => Difference::Apply { object, known: Known::No },
-            (None, Some(Identity::Same)) => Difference::Apply { object, known: Known::Yes },
+            (None, None) => Difference::Apply {
+                object,
+                known: Known::No,
+            },
+            (None, Some(Identity::Same)) => Difference::Apply {
+                object,
+                known: Known::Yes,
+            },
             (None, Some(Identity::Other))
             | (Some(Difference::Delete | Difference::Replace(_)), _) => Difference::Replace(object),
-            (Some(Difference::Apply { known: Known::Yes, .. }), Some(Identity::Other)) => {
-                Difference::Replace(object)
-            }
+            (
+                Some(Difference::Apply {
+                    known: Known::Yes, ..
+                }),
+                Some(Identity::Other),
+            ) => Difference::Replace(object),
             (Some(Difference::Apply { known, .. }), _) => Difference::Apply { object, known },
         };
         pending.objects.insert(name.clone(), next);
@@ -193,8 +208,12 @@ impl Queue {
     fn delete(&self, name: &ObjectRef) {
         let mut pending = lock(&self.pending);
         match pending.objects.remove(name) {
-            Some(Difference::Apply { known: Known::No, .. }) => {}
-            Some(Difference::Apply { known: Known::Yes, .. })
+            Some(Difference::Apply {
+                known: Known::No, ..
+            }) => {}
+            Some(Difference::Apply {
+                known: Known::Yes, ..
+            })
             | Some(Difference::Delete | Difference::Replace(_))
             | None => {
                 pending.objects.insert(name.clone(), Difference::Delete);
@@ -288,7 +307,9 @@ fn uid(object: &Object) -> Option<&str> {
 }
 
 fn interested(queues: &[Arc<Queue>], kind: Kind) -> impl Iterator<Item = &Arc<Queue>> {
-    queues.iter().filter(move |queue| queue.kinds.contains(&kind))
+    queues
+        .iter()
+        .filter(move |queue| queue.kinds.contains(&kind))
 }
 
 /// No code of others runs under these locks, so a poisoned one still holds a consistent value.

@@ -53,13 +53,18 @@ impl Cluster {
     /// A watched directory of manifests (standalone mode). Never fails: a directory that cannot be
     /// read is a [`SourceProblem`] and is tried again for as long as the cluster lives.
     pub fn directory(options: DirectoryOptions) -> Self {
-        Self { back_end: BackEnd::Directory(Directory::start(options)) }
+        Self {
+            back_end: BackEnd::Directory(Directory::start(options)),
+        }
     }
 
     /// Differences of all objects of these kinds, beginning with "nothing is known".
     pub fn watch(&self, kinds: &[Kind]) -> Watch {
         match &self.back_end {
-            BackEnd::Directory(directory) => Watch { subscription: directory.subscribe(kinds) },
+            BackEnd::Directory(directory) => Watch {
+                subscription: directory.subscribe(kinds),
+                _back_end: self.back_end.clone(),
+            },
         }
     }
 
@@ -112,6 +117,8 @@ impl Cluster {
 #[derive(Debug)]
 pub struct Watch {
     subscription: Subscription,
+    /// Keeps the back end at work for as long as somebody listens.
+    _back_end: BackEnd,
 }
 
 impl Watch {

@@ -207,18 +207,26 @@ enum BackEnd {
 
 impl Writer {
     pub(crate) fn directory(directory: Arc<Directory>) -> Self {
-        Self { back_end: BackEnd::Directory(directory) }
+        Self {
+            back_end: BackEnd::Directory(directory),
+        }
     }
 
     /// Creates a claim; at most one caller ever succeeds for a name that does not exist.
-    pub async fn create_allocation(&self, claim: &IPAllocation) -> Result<IPAllocation, WriteError> {
+    pub async fn create_allocation(
+        &self,
+        claim: &IPAllocation,
+    ) -> Result<IPAllocation, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.create_allocation(claim).await,
         }
     }
 
     /// Replaces a claim whose `metadata.resourceVersion` is still the one it carries.
-    pub async fn update_allocation(&self, claim: &IPAllocation) -> Result<IPAllocation, WriteError> {
+    pub async fn update_allocation(
+        &self,
+        claim: &IPAllocation,
+    ) -> Result<IPAllocation, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.update_allocation(claim).await,
         }
@@ -233,7 +241,9 @@ impl Writer {
     ) -> Result<(), WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => {
-                directory.delete_allocation(name, uid, resource_version).await
+                directory
+                    .delete_allocation(name, uid, resource_version)
+                    .await
             }
         }
     }
@@ -273,7 +283,9 @@ impl Writer {
     ) -> Result<ResourceVersion, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => {
-                directory.patch_status(object, resource_version, status).await
+                directory
+                    .patch_status(object, resource_version, status)
+                    .await
             }
         }
     }
@@ -288,7 +300,9 @@ impl Writer {
     ) -> Result<Option<ResourceVersion>, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => {
-                directory.patch_finalizer(object, resource_version, change).await
+                directory
+                    .patch_finalizer(object, resource_version, change)
+                    .await
             }
         }
     }

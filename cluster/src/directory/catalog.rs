@@ -82,8 +82,12 @@ impl Catalog {
             let file = self.files.entry(Arc::clone(path)).or_default();
             file.look(path, *look, evidence, now, read, &mut touched);
         }
-        let missing: Vec<_> =
-            self.files.keys().filter(|path| !listing.contains_key(*path)).cloned().collect();
+        let missing: Vec<_> = self
+            .files
+            .keys()
+            .filter(|path| !listing.contains_key(*path))
+            .cloned()
+            .collect();
         for path in missing {
             if let Some(file) = self.files.get_mut(&path)
                 && file.is_removed(now)
@@ -115,16 +119,25 @@ impl Catalog {
 
     /// Everything wrong with the files, in their order.
     pub(super) fn problems(&self) -> Vec<SourceProblem> {
-        let mut problems: Vec<_> = self.files.values().flat_map(File::problems).cloned().collect();
+        let mut problems: Vec<_> = self
+            .files
+            .values()
+            .flat_map(File::problems)
+            .cloned()
+            .collect();
         for name in &self.contested {
-            let Some(owner) = self.owners.get(name) else { continue };
+            let Some(owner) = self.owners.get(name) else {
+                continue;
+            };
             problems.extend(owner.others.iter().map(|other| SourceProblem {
                 file: Some(Arc::clone(other)),
                 line: None,
                 column: None,
                 object: Some(name.clone()),
                 field: None,
-                trouble: Trouble::Duplicate { other: Arc::clone(&owner.file) },
+                trouble: Trouble::Duplicate {
+                    other: Arc::clone(&owner.file),
+                },
             }));
         }
         problems.sort();
@@ -160,7 +173,13 @@ impl Catalog {
             if !having.is_empty() {
                 self.contested.insert(name.clone());
             }
-            self.owners.insert(name.clone(), Owner { file, others: having });
+            self.owners.insert(
+                name.clone(),
+                Owner {
+                    file,
+                    others: having,
+                },
+            );
         }
         true
     }

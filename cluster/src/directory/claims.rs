@@ -50,11 +50,15 @@ impl Directory {
     ) -> Result<IPAllocation, WriteError> {
         let object = name_of(claim)?;
         self.may_write(&object)?;
-        let version = claim.metadata.resource_version.clone().ok_or(WriteError::Invalid {
-            object: object.clone(),
-            field: "metadata.resourceVersion",
-            reason: InvalidReason::Required,
-        })?;
+        let version = claim
+            .metadata
+            .resource_version
+            .clone()
+            .ok_or(WriteError::Invalid {
+                object: object.clone(),
+                field: "metadata.resourceVersion",
+                reason: InvalidReason::Required,
+            })?;
         let uid = claim.metadata.uid.clone();
         let mut value = encode(&object, claim)?;
         let reserved = self.reservation(&object).is_some();
@@ -73,7 +77,11 @@ impl Directory {
                             "creationTimestamp": Timestamp::now(),
                             "generation": 0,
                         }),
-                        None => return Err(WriteError::NotFound { object: name.clone() }),
+                        None => {
+                            return Err(WriteError::NotFound {
+                                object: name.clone(),
+                            });
+                        }
                     };
                     let generation = metadata["generation"].as_i64().unwrap_or(0) + 1;
                     for key in ["uid", "creationTimestamp"] {
@@ -99,7 +107,9 @@ impl Directory {
         let name = object.clone();
         self.write(&object, move |store| {
             store.transact(&name, |current| {
-                let current = current.ok_or(WriteError::NotFound { object: name.clone() })?;
+                let current = current.ok_or(WriteError::NotFound {
+                    object: name.clone(),
+                })?;
                 same(&name, &current, Some(uid.as_str()), version.as_str())?;
                 Ok(Verdict::Remove)
             })
@@ -118,7 +128,9 @@ impl Directory {
     /// The document of people about a claim, as the observer last saw it: a claim in the hub that
     /// is not stored, or its reservation.
     fn reservation(&self, object: &ObjectRef) -> Option<Value> {
-        let Some(Object::IPAllocation(claim)) = self.hub.get(object) else { return None };
+        let Some(Object::IPAllocation(claim)) = self.hub.get(object) else {
+            return None;
+        };
         let reserved = claim.spec.reserved_for.as_ref()?;
         Some(json!({
             "apiVersion": object.kind.api_version(),
@@ -133,9 +145,15 @@ impl Directory {
         object: &ObjectRef,
         stored: Option<Value>,
     ) -> Result<IPAllocation, WriteError> {
-        let document = self.reservation(object).map(|document| document.to_string());
-        let value = merge_reservation(stored, document.as_deref().map(str::as_bytes))
-            .ok_or_else(|| WriteError::NotFound { object: object.clone() })?;
+        let document = self
+            .reservation(object)
+            .map(|document| document.to_string());
+        let value =
+            merge_reservation(stored, document.as_deref().map(str::as_bytes)).ok_or_else(|| {
+                WriteError::NotFound {
+                    object: object.clone(),
+                }
+            })?;
         match decode(Kind::IPAllocation, value) {
             Ok(Object::IPAllocation(claim)) => Ok((*claim).clone()),
             _ => Err(WriteError::Unavailable {
@@ -148,7 +166,11 @@ impl Directory {
 
 fn reference(name: &str) -> Result<ObjectRef, WriteError> {
     ObjectRef::new(Kind::IPAllocation, None, name).map_err(|_| WriteError::Invalid {
-        object: ObjectRef { kind: Kind::IPAllocation, namespace: None, name: name.into() },
+        object: ObjectRef {
+            kind: Kind::IPAllocation,
+            namespace: None,
+            name: name.into(),
+        },
         field: "metadata.name",
         reason: InvalidReason::NotADnsName,
     })
@@ -200,6 +222,8 @@ fn same(
     if same_uid && metadata["resourceVersion"] == version {
         Ok(())
     } else {
-        Err(WriteError::Conflict { object: object.clone() })
+        Err(WriteError::Conflict {
+            object: object.clone(),
+        })
     }
 }

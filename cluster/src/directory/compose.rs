@@ -24,9 +24,9 @@ impl Sources<'_> {
     pub(super) fn object(&self, name: &ObjectRef, document: Option<&Document>) -> Option<Object> {
         match name.kind {
             Kind::Speaker => self.whole(name),
-            Kind::Secret => {
-                document.map(|document| document.object.clone()).or_else(|| self.whole(name))
-            }
+            Kind::Secret => document
+                .map(|document| document.object.clone())
+                .or_else(|| self.whole(name)),
             Kind::IPAllocation => self.claim(name, document),
             _ => self.recorded(name, document),
         }
@@ -39,7 +39,10 @@ impl Sources<'_> {
 
     /// A claim is what is stored; a document about it is a reservation.
     fn claim(&self, name: &ObjectRef, document: Option<&Document>) -> Option<Object> {
-        let stored = self.mirror.whole(name).and_then(|json| serde_json::from_slice(json).ok());
+        let stored = self
+            .mirror
+            .whole(name)
+            .and_then(|json| serde_json::from_slice(json).ok());
         let value = merge_reservation(stored, document.map(|document| &*document.json))?;
         decode(name.kind, value).ok()
     }
@@ -85,14 +88,21 @@ impl Sources<'_> {
         record: &Record,
         document: Option<&Document>,
     ) -> Option<Object> {
-        let kept = self.store.read(name).ok().flatten().and_then(Record::from_value);
+        let kept = self
+            .store
+            .read(name)
+            .ok()
+            .flatten()
+            .and_then(Record::from_value);
         let mut value = kept
             .and_then(|record| record.document)
             .or_else(|| serde_json::from_slice(&document?.json).ok())?;
         let mut record = record.clone();
         // Until the controller has noted when, the mark says no more than that it is there.
-        record.metadata.deletion_timestamp =
-            record.metadata.deletion_timestamp.or(record.metadata.creation_timestamp);
+        record.metadata.deletion_timestamp = record
+            .metadata
+            .deletion_timestamp
+            .or(record.metadata.creation_timestamp);
         lay_over(&mut value, Some(&record), Overlay::Whole);
         decode(name.kind, value).ok()
     }

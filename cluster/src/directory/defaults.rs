@@ -45,13 +45,13 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
-const fn fill(
-    kind: Kind,
-    field: &'static str,
-    rule: &'static str,
-    act: fn(&mut Value),
-) -> Row {
-    Row { kind: Some(kind), field, rule, act: Act::Fill(act) }
+const fn fill(kind: Kind, field: &'static str, rule: &'static str, act: fn(&mut Value)) -> Row {
+    Row {
+        kind: Some(kind),
+        field,
+        rule,
+        act: Act::Fill(act),
+    }
 }
 
 const fn check(
@@ -60,17 +60,35 @@ const fn check(
     rule: &'static str,
     act: fn(&Value, &mut Vec<Fault>),
 ) -> Row {
-    Row { kind: Some(kind), field, rule, act: Act::Check(act) }
+    Row {
+        kind: Some(kind),
+        field,
+        rule,
+        act: Act::Check(act),
+    }
 }
 
 const fn elsewhere(kind: Option<Kind>, field: &'static str, rule: &'static str) -> Row {
-    Row { kind, field, rule, act: Act::Elsewhere }
+    Row {
+        kind,
+        field,
+        rule,
+        act: Act::Elsewhere,
+    }
 }
 
 /// All rows, in the order in which they are applied.
 pub(super) static TABLE: &[Row] = &[
-    elsewhere(None, "metadata.namespace", "absent: `default`; dropped from kinds without namespace"),
-    elsewhere(None, "metadata.name", "required; a lowercase DNS name (RFC 1123)"),
+    elsewhere(
+        None,
+        "metadata.namespace",
+        "absent: `default`; dropped from kinds without namespace",
+    ),
+    elsewhere(
+        None,
+        "metadata.name",
+        "required; a lowercase DNS name (RFC 1123)",
+    ),
     elsewhere(
         None,
         "metadata.uid, creationTimestamp, resourceVersion, generation, deletionTimestamp, finalizers",
@@ -87,14 +105,24 @@ pub(super) static TABLE: &[Row] = &[
         "a DNS label that begins with a letter (RFC 1035), at most 63 characters",
         service::check_name,
     ),
-    fill(Kind::Service, "spec.type", "absent: `ClusterIP`", service::fill_type),
+    fill(
+        Kind::Service,
+        "spec.type",
+        "absent: `ClusterIP`",
+        service::fill_type,
+    ),
     check(
         Kind::Service,
         "spec.type",
         "`ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`",
         service::check_type,
     ),
-    fill(Kind::Service, "spec.ports[].protocol", "absent: `TCP`", service::fill_protocol),
+    fill(
+        Kind::Service,
+        "spec.ports[].protocol",
+        "absent: `TCP`",
+        service::fill_protocol,
+    ),
     fill(
         Kind::Service,
         "spec.ports[].targetPort",
@@ -125,7 +153,11 @@ pub(super) static TABLE: &[Row] = &[
         "`SingleStack` with none listed: IPv4 if an eligible pool has IPv4 addresses, else IPv6; \
          left open in the object, decided with the first address, and kept with it",
     ),
-    elsewhere(Some(Kind::Service), "spec.clusterIP", "not needed, not given"),
+    elsewhere(
+        Some(Kind::Service),
+        "spec.clusterIP",
+        "not needed, not given",
+    ),
     check(
         Kind::Service,
         "spec.ports",
@@ -186,7 +218,12 @@ pub(super) static TABLE: &[Row] = &[
         "only for `LoadBalancer`; a label name, with or without a DNS prefix",
         service::check_class,
     ),
-    fill(Kind::EndpointSlice, "ports[].protocol", "absent: `TCP`", endpoints::fill_protocol),
+    fill(
+        Kind::EndpointSlice,
+        "ports[].protocol",
+        "absent: `TCP`",
+        endpoints::fill_protocol,
+    ),
     check(
         Kind::EndpointSlice,
         "addressType",
@@ -204,7 +241,11 @@ pub(super) static TABLE: &[Row] = &[
         "endpoints[].conditions",
         "absent: `ready` and `serving` true, `terminating` false",
     ),
-    elsewhere(Some(Kind::Node), "spec.podCIDRs", "absent: the one `spec.podCIDR`"),
+    elsewhere(
+        Some(Kind::Node),
+        "spec.podCIDRs",
+        "absent: the one `spec.podCIDR`",
+    ),
     fill(
         Kind::Namespace,
         "metadata.labels",
@@ -216,7 +257,11 @@ pub(super) static TABLE: &[Row] = &[
         "(object)",
         "a namespace that objects are in needs no document of its own",
     ),
-    elsewhere(Some(Kind::Secret), "stringData", "wins over `data`, key by key"),
+    elsewhere(
+        Some(Kind::Secret),
+        "stringData",
+        "wins over `data`, key by key",
+    ),
     elsewhere(
         Some(Kind::IPAllocation),
         "spec.holders, releasedAt",
@@ -243,15 +288,22 @@ pub(super) fn admit(kind: Kind, object: &mut Value) -> Vec<Fault> {
 }
 
 fn fill_namespace_label(object: &mut Value) {
-    let Some(name) = text(object, &["metadata", "name"]).map(str::to_owned) else { return };
+    let Some(name) = text(object, &["metadata", "name"]).map(str::to_owned) else {
+        return;
+    };
     if let Some(labels) = entry(object, &["metadata", "labels"]) {
-        labels.insert("kubernetes.io/metadata.name".to_owned(), Value::String(name));
+        labels.insert(
+            "kubernetes.io/metadata.name".to_owned(),
+            Value::String(name),
+        );
     }
 }
 
 /// The value at a path of keys.
 fn at<'v>(object: &'v Value, path: &[&str]) -> Option<&'v Value> {
-    path.iter().try_fold(object, |value, key| value.get(key)).filter(|value| !value.is_null())
+    path.iter()
+        .try_fold(object, |value, key| value.get(key))
+        .filter(|value| !value.is_null())
 }
 
 /// The text at a path of keys.
@@ -261,7 +313,9 @@ fn text<'v>(object: &'v Value, path: &[&str]) -> Option<&'v str> {
 
 /// The items of the list at a path of keys; none where there is no list.
 fn items<'v>(object: &'v Value, path: &[&str]) -> &'v [Value] {
-    at(object, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    at(object, path)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The mapping at a path of keys, made where it is absent; `None` where something else stands there.
@@ -286,7 +340,10 @@ fn set_absent(object: &mut Map<String, Value>, key: &str, value: impl Into<Value
 }
 
 fn fault(faults: &mut Vec<Fault>, field: impl Into<String>, message: impl Into<String>) {
-    faults.push(Fault { field: field.into(), message: message.into() });
+    faults.push(Fault {
+        field: field.into(),
+        message: message.into(),
+    });
 }
 
 /// A DNS label: lowercase letters, digits and inner dashes, at most 63.

@@ -31,7 +31,9 @@ pub(super) fn read_or_make(
     settings: &Settings,
     directory: Option<Look>,
 ) -> Result<Option<ClusterId>, ErrorKind> {
-    let Some(directory) = directory else { return Ok(None) };
+    let Some(directory) = directory else {
+        return Ok(None);
+    };
     let root = &settings.state;
     if let Some(id) = read(root, &directory) {
         return Ok(Some(id));
@@ -39,7 +41,9 @@ pub(super) fn read_or_make(
     if settings.role != Role::Controller {
         return Ok(None);
     }
-    make(root, &directory).map(Some).map_err(|error| error.kind())
+    make(root, &directory)
+        .map(Some)
+        .map_err(|error| error.kind())
 }
 
 fn read(root: &Path, directory: &Look) -> Option<ClusterId> {
@@ -51,15 +55,26 @@ fn read(root: &Path, directory: &Look) -> Option<ClusterId> {
 
 fn make(root: &Path, directory: &Look) -> std::io::Result<ClusterId> {
     make_folder(root)?;
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(root.join(LOCK))?;
     lock.lock()?;
     if let Some(id) = read(root, directory) {
         return Ok(id);
     }
-    let identity =
-        Identity { id: random_uuid(), device: directory.device, inode: directory.inode };
+    let identity = Identity {
+        id: random_uuid(),
+        device: directory.device,
+        inode: directory.inode,
+    };
     let new = root.join(NEW);
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&new)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(&new)?;
     file.write_all(&serde_json::to_vec(&identity)?)?;
     file.sync_all()?;
     fs::rename(&new, root.join(FILE))?;

@@ -44,7 +44,11 @@ pub(super) fn append(root: &Path, event: &Event, time: Timestamp) -> io::Result<
         note: event.note.chars().take(MAX_NOTE).collect(),
     })?;
     line.push(b'\n');
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(root.join(LOCK))?;
     lock.lock()?;
     let path = root.join(FILE);
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
@@ -62,7 +66,9 @@ pub(super) fn read(root: &Path) -> Vec<RecordedEvent> {
     for name in [BEFORE, FILE] {
         let text = fs::read(root.join(name)).unwrap_or_default();
         for line in text.split(|byte| *byte == b'\n') {
-            let Ok(line) = serde_json::from_slice::<Line>(line) else { continue };
+            let Ok(line) = serde_json::from_slice::<Line>(line) else {
+                continue;
+            };
             let event_type = match line.event_type.as_str() {
                 "Warning" => EventType::Warning,
                 _ => EventType::Normal,

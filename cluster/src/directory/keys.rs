@@ -19,9 +19,12 @@ const KEY_LENGTH: usize = 32;
 
 impl Directory {
     pub(crate) async fn ensure_speaker_key(&self) -> Result<Arc<SecretView>, WriteError> {
-        let object =
-            ObjectRef::new(Kind::Secret, Some(SPEAKER_KEY_NAMESPACE), SPEAKER_KEY_SECRET)
-                .expect("the name is a DNS name");
+        let object = ObjectRef::new(
+            Kind::Secret,
+            Some(SPEAKER_KEY_NAMESPACE),
+            SPEAKER_KEY_SECRET,
+        )
+        .expect("the name is a DNS name");
         self.may_write(&object)?;
         if let Some(Object::Secret(present)) = self.ask(&object).await {
             return Ok(present);
@@ -49,7 +52,10 @@ impl Directory {
             .await?;
         match decode(Kind::Secret, stored.unwrap_or_default()) {
             Ok(Object::Secret(secret)) => Ok(secret),
-            _ => Err(WriteError::Unavailable { object, cause: UnavailableCause::Corrupt }),
+            _ => Err(WriteError::Unavailable {
+                object,
+                cause: UnavailableCause::Corrupt,
+            }),
         }
     }
 }

@@ -46,7 +46,11 @@ pub(super) async fn lead(state: &Path) -> Leadership {
 fn take(state: &Path) -> io::Result<Option<File>> {
     make_folder(state)?;
     let path = state.join(FILE);
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
     match lock.try_lock() {
         Ok(()) if is_at(&lock, &path) => Ok(Some(lock)),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),

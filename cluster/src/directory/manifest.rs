@@ -81,7 +81,8 @@ pub(super) fn segments(text: &str, format: Format) -> Vec<(usize, &str)> {
 /// A document marker. It is one wherever a line begins with it, even within a scalar (YAML 1.2.2,
 /// 9.1.2), which is why a text may be cut there without being parsed.
 fn is_marker(line: &str) -> bool {
-    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    line.strip_prefix("---")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 /// Reads one segment.
@@ -89,7 +90,11 @@ pub(super) fn read(text: &str, format: Format) -> Result<Segment, SyntaxError> {
     let mut segment = Segment::default();
     for document in documents(text, format)? {
         segment.documents += 1;
-        let mut reading = Reading { segment: &mut segment, text: document.text, before: document.before };
+        let mut reading = Reading {
+            segment: &mut segment,
+            text: document.text,
+            before: document.before,
+        };
         reading.document(document.value, "");
     }
     Ok(segment)
@@ -112,11 +117,22 @@ fn documents(text: &str, format: Format) -> Result<Vec<Raw<'_>>, SyntaxError> {
             if body.starts_with('{')
                 && let Ok(value) = serde_json::from_str(body)
             {
-                return Ok(vec![Raw { value, text: Some(text), before: 0 }]);
+                return Ok(vec![Raw {
+                    value,
+                    text: Some(text),
+                    before: 0,
+                }]);
             }
             let values = yaml::parse(text)?;
             let mut text = Some(text);
-            Ok(values.into_iter().map(|value| Raw { value, text: text.take(), before: 0 }).collect())
+            Ok(values
+                .into_iter()
+                .map(|value| Raw {
+                    value,
+                    text: text.take(),
+                    before: 0,
+                })
+                .collect())
         }
     }
 }
@@ -135,9 +151,15 @@ fn json_documents(text: &str) -> Result<Vec<Raw<'_>>, SyntaxError> {
             }),
             Some(Err(error)) => {
                 let message = error.to_string();
-                let message = message.rsplit_once(" at line").map_or(&*message, |(what, _)| what);
+                let message = message
+                    .rsplit_once(" at line")
+                    .map_or(&*message, |(what, _)| what);
                 let place = (error.line(), error.column().max(1));
-                return Err(SyntaxError { line: place.0, column: place.1, message: message.to_owned() });
+                return Err(SyntaxError {
+                    line: place.0,
+                    column: place.1,
+                    message: message.to_owned(),
+                });
             }
         }
     }
@@ -170,10 +192,14 @@ impl Reading<'_, '_> {
         let Some(api_version) = text_of(&value, "apiVersion") else {
             return self.unidentified(prefix, "apiVersion");
         };
-        let Some(kind) = text_of(&value, "kind") else { return self.unidentified(prefix, "kind") };
+        let Some(kind) = text_of(&value, "kind") else {
+            return self.unidentified(prefix, "kind");
+        };
         if api_version == "v1" && kind == "List" {
             let items = value.get_mut("items").map(Value::take);
-            let Some(Value::Array(items)) = items else { return self.unidentified(prefix, "items") };
+            let Some(Value::Array(items)) = items else {
+                return self.unidentified(prefix, "items");
+            };
             for (index, item) in items.into_iter().enumerate() {
                 self.document(item, &format!("{prefix}items[{index}]."));
             }
@@ -184,7 +210,14 @@ impl Reading<'_, '_> {
             None if api_version.split('/').next() == Some(GROUP) => {
                 let message = "Ringbolt has no such kind in this version";
                 self.segment.unidentified = true;
-                self.problem(None, prefix, "kind", Trouble::InvalidField { message: message.into() });
+                self.problem(
+                    None,
+                    prefix,
+                    "kind",
+                    Trouble::InvalidField {
+                        message: message.into(),
+                    },
+                );
             }
             None => self.segment.skipped.push(format!("{api_version} {kind}")),
         }
@@ -214,13 +247,20 @@ impl Reading<'_, '_> {
         }
         let faults = defaults::admit(kind, &mut value);
         for fault in &faults {
-            let trouble = Trouble::InvalidField { message: fault.message.as_str().into() };
+            let trouble = Trouble::InvalidField {
+                message: fault.message.as_str().into(),
+            };
             self.problem(Some(&object), prefix, &fault.field, trouble);
         }
-        let json = serde_json::to_vec(&value).expect("a value has text keys").into_boxed_slice();
+        let json = serde_json::to_vec(&value)
+            .expect("a value has text keys")
+            .into_boxed_slice();
         match decode(kind, value) {
             Ok(decoded) if faults.is_empty() => {
-                let document = Arc::new(Document { json, object: decoded });
+                let document = Arc::new(Document {
+                    json,
+                    object: decoded,
+                });
                 self.segment.objects.push((object, document));
             }
             Ok(_) => {
@@ -232,7 +272,9 @@ impl Reading<'_, '_> {
                     let sentence = fault.to_string();
                     let message = sentence.strip_prefix(&*fault.path).unwrap_or(&sentence);
                     let message = message.strip_prefix(": ").unwrap_or(message);
-                    let trouble = Trouble::InvalidField { message: message.into() };
+                    let trouble = Trouble::InvalidField {
+                        message: message.into(),
+                    };
                     self.problem(Some(&object), prefix, &fault.path, trouble);
                 }
                 self.segment.refused.insert(object);
@@ -247,7 +289,9 @@ impl Reading<'_, '_> {
 
     fn problem(&mut self, object: Option<&ObjectRef>, prefix: &str, field: &str, trouble: Trouble) {
         let path = format!("{prefix}{field}");
-        let place = self.text.and_then(|text| yaml::locate(text, path.trim_end_matches('.')));
+        let place = self
+            .text
+            .and_then(|text| yaml::locate(text, path.trim_end_matches('.')));
         self.segment.problems.push(Finding {
             line: place.map(|(line, _)| line + self.before),
             column: place.map(|(_, column)| column),
@@ -265,7 +309,9 @@ fn text_of(value: &Value, key: &str) -> Option<String> {
 /// Takes out what people do not write, writes the name as it was checked, and names what was lost.
 fn take_out(object: &ObjectRef, value: &mut Value) -> Vec<&'static str> {
     let mut lost = Vec::new();
-    let Some(value) = value.as_object_mut() else { return lost };
+    let Some(value) = value.as_object_mut() else {
+        return lost;
+    };
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         for key in GIVEN {
             metadata.remove(key);

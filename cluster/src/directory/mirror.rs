@@ -37,7 +37,9 @@ pub(super) enum Stored {
 impl Stored {
     fn new(kind: Kind, value: Value) -> Option<Self> {
         if is_whole(kind) {
-            return Some(Self::Whole(serde_json::to_vec(&value).ok()?.into_boxed_slice()));
+            return Some(Self::Whole(
+                serde_json::to_vec(&value).ok()?.into_boxed_slice(),
+            ));
         }
         let mut record = Record::from_value(value)?;
         record.document = None;
@@ -103,7 +105,9 @@ impl Mirror {
 
     /// Reads one object's file again; whether it differs.
     pub(super) fn refresh(&mut self, store: &Store, name: &ObjectRef) -> bool {
-        let Ok(path) = store.path(name) else { return false };
+        let Ok(path) = store.path(name) else {
+            return false;
+        };
         self.refresh_file(name, &path)
     }
 
@@ -116,7 +120,11 @@ impl Mirror {
             }
             Err(error) => return self.cannot_read(path, error.kind()),
         };
-        if self.entries.get(name).is_some_and(|entry| entry.look == look) {
+        if self
+            .entries
+            .get(name)
+            .is_some_and(|entry| entry.look == look)
+        {
             return false;
         }
         let value = match read_json(path) {
@@ -129,7 +137,8 @@ impl Mirror {
         };
         self.unreadable.remove(path);
         let before = self.entries.insert(name.clone(), Entry { look, stored });
-        before.map(|before| before.stored) != self.entries.get(name).map(|entry| entry.stored.clone())
+        before.map(|before| before.stored)
+            != self.entries.get(name).map(|entry| entry.stored.clone())
     }
 
     /// What was last read stays.
@@ -140,9 +149,16 @@ impl Mirror {
 
     /// The object a file below the state folder is about, if its path is one of an object.
     pub(super) fn name_of(root: &Path, path: &Path) -> Option<ObjectRef> {
-        let mut parts = path.strip_prefix(root).ok()?.iter().map(|part| part.to_str());
+        let mut parts = path
+            .strip_prefix(root)
+            .ok()?
+            .iter()
+            .map(|part| part.to_str());
         let (plural, namespace, name) = (parts.next()??, parts.next()??, parts.next()??);
-        let kind = Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)?;
+        let kind = Kind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.plural() == plural)?;
         let namespace = (namespace != NO_NAMESPACE).then_some(namespace);
         if kind.namespaced() != namespace.is_some() || parts.next().is_some() {
             return None;
@@ -196,8 +212,13 @@ impl Mirror {
         }
         for folder in folders {
             notices.add(&folder);
-            let Ok(look) = folder_look(&folder) else { continue };
-            if self.folders.get(&folder).is_some_and(|before| before.settled && before.look == look.look)
+            let Ok(look) = folder_look(&folder) else {
+                continue;
+            };
+            if self
+                .folders
+                .get(&folder)
+                .is_some_and(|before| before.settled && before.look == look.look)
             {
                 continue;
             }
@@ -223,9 +244,14 @@ impl Mirror {
         files: &[PathBuf],
         touched: &mut BTreeSet<ObjectRef>,
     ) {
-        let found: BTreeSet<ObjectRef> =
-            files.iter().filter_map(|path| Self::name_of(store.root(), path)).collect();
-        let namespace = folder.file_name().and_then(|name| name.to_str()).unwrap_or(NO_NAMESPACE);
+        let found: BTreeSet<ObjectRef> = files
+            .iter()
+            .filter_map(|path| Self::name_of(store.root(), path))
+            .collect();
+        let namespace = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(NO_NAMESPACE);
         let gone: Vec<ObjectRef> = self
             .entries
             .keys()
@@ -246,7 +272,10 @@ impl Mirror {
 fn folder_look(folder: &Path) -> io::Result<FolderLook> {
     let metadata = fs::metadata(folder)?;
     let age = SystemTime::now().duration_since(metadata.modified()?);
-    Ok(FolderLook { look: Look::of(&metadata), settled: age.is_ok_and(|age| age >= TICK) })
+    Ok(FolderLook {
+        look: Look::of(&metadata),
+        settled: age.is_ok_and(|age| age >= TICK),
+    })
 }
 
 fn subfolders(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -261,5 +290,7 @@ fn subfolders(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect()
 }

@@ -22,7 +22,11 @@ pub(super) struct Notices {
 impl Notices {
     /// Watches nothing, ever.
     pub(super) fn off() -> Self {
-        Self { watcher: None, folders: BTreeSet::new(), refused: BTreeSet::new() }
+        Self {
+            watcher: None,
+            folders: BTreeSet::new(),
+            refused: BTreeSet::new(),
+        }
     }
 
     /// Reports changes in `manifests` and in folders added later, which are below the state folder.
@@ -35,13 +39,19 @@ impl Notices {
         // Without inotify (no instance left for this user, a kernel without it) looking remains.
         let watcher = notify::recommended_watcher(report).ok();
         let refused = watcher.is_none().then(PathBuf::new).into_iter().collect();
-        Self { watcher, folders: BTreeSet::new(), refused }
+        Self {
+            watcher,
+            folders: BTreeSet::new(),
+            refused,
+        }
     }
 
     /// Watches a folder from here on. To be called before the folder is listed, or what happens in
     /// between stays unseen until the next look.
     pub(super) fn add(&mut self, folder: &Path) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         if self.folders.contains(folder) {
             return;
         }

@@ -87,7 +87,11 @@ impl Observer {
             let now = Instant::now();
             let unsettled = self.catalog.next_look();
             let bare = self.bare_since.map(|since| since + SETTLE);
-            let deadline = [Some(rescan), unsettled, bare].into_iter().flatten().min().unwrap_or(rescan);
+            let deadline = [Some(rescan), unsettled, bare]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(rescan);
             let arrived = self.inbox.wait_until(deadline.max(now));
             if arrived.stop {
                 return;
@@ -98,7 +102,10 @@ impl Observer {
             }
             self.pass(&arrived, everything);
             for question in arrived.questions {
-                let document = self.catalog.document(&question.object).map(|document| &**document);
+                let document = self
+                    .catalog
+                    .document(&question.object)
+                    .map(|document| &**document);
                 let answer = self.sources().object(&question.object, document);
                 // Nobody waits any more: then nobody is told.
                 let _told = question.answer.send(answer);
@@ -107,7 +114,11 @@ impl Observer {
     }
 
     fn sources(&self) -> Sources<'_> {
-        Sources { role: self.settings.role, store: &self.store, mirror: &self.mirror }
+        Sources {
+            role: self.settings.role,
+            store: &self.store,
+            mirror: &self.mirror,
+        }
     }
 
     /// One look: at what was reported, or at everything; then at what follows from it.
@@ -115,7 +126,10 @@ impl Observer {
         let mut touched = self.look_at_state(arrived, everything);
         let reported = arrived.manifests.clone().unwrap_or_default();
         let look = everything || arrived.manifests.is_some() || !arrived.questions.is_empty();
-        let due = self.catalog.next_look().is_some_and(|at| at <= Instant::now());
+        let due = self
+            .catalog
+            .next_look()
+            .is_some_and(|at| at <= Instant::now());
         if look || due || !self.started {
             touched.extend(self.look_at_manifests(&reported));
         }
@@ -152,7 +166,12 @@ impl Observer {
                 name
             })
             .chain(arrived.written.iter().cloned())
-            .chain(arrived.questions.iter().map(|question| question.object.clone()))
+            .chain(
+                arrived
+                    .questions
+                    .iter()
+                    .map(|question| question.object.clone()),
+            )
             .filter(|name| self.settings.role.reads_state_of(name.kind))
             .collect();
         for name in reported {
@@ -198,7 +217,11 @@ impl Observer {
         self.unreadable = None;
         let now = Instant::now();
         // A folder that has nothing although much is stored may be a mount that is not there yet.
-        let held = || self.mirror.names().any(|name| self.mirror.record(name).is_some());
+        let held = || {
+            self.mirror
+                .names()
+                .any(|name| self.mirror.record(name).is_some())
+        };
         if !self.started && listing.is_empty() && held() {
             let since = *self.bare_since.get_or_insert(now);
             if now.duration_since(since) < SETTLE {
@@ -245,7 +268,11 @@ impl Observer {
             }
             let document = self.catalog.document(&name).map(|document| &**document);
             let object = self.sources().object(&name, document);
-            if let Some(namespace) = name.namespace.as_ref().filter(|_| name.kind != Kind::Secret) {
+            if let Some(namespace) = name
+                .namespace
+                .as_ref()
+                .filter(|_| name.kind != Kind::Secret)
+            {
                 let turned = match (self.hub.has(&name), object.is_some()) {
                     (false, true) => self.usage.enter(namespace),
                     (true, false) => self.usage.leave(namespace),
@@ -258,7 +285,10 @@ impl Observer {
         for name in namespaces {
             let document = self.catalog.document(&name).map(|document| &**document);
             let object: Option<Object> = self.sources().object(&name, document).or_else(|| {
-                self.usage.is_used(&name).then(|| implied_namespace(&name)).flatten()
+                self.usage
+                    .is_used(&name)
+                    .then(|| implied_namespace(&name))
+                    .flatten()
             });
             publications.push(object.map_or(Publication::Gone(name), Publication::Object));
         }
@@ -299,7 +329,10 @@ impl Observer {
 
 fn cause_of(error: &WriteError) -> ErrorKind {
     match error {
-        WriteError::Unavailable { cause: UnavailableCause::Io(kind), .. } => *kind,
+        WriteError::Unavailable {
+            cause: UnavailableCause::Io(kind),
+            ..
+        } => *kind,
         WriteError::Unavailable { .. }
         | WriteError::AlreadyExists { .. }
         | WriteError::Conflict { .. }

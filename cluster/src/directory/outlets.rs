@@ -33,8 +33,16 @@ impl Outlets {
         let (skipped, skipped_in) = watch::channel(Skipped::default());
         let (identity, identity_in) = watch::channel(None);
         (
-            Self { problems, skipped, identity },
-            Inlets { problems: problems_in, skipped: skipped_in, identity: identity_in },
+            Self {
+                problems,
+                skipped,
+                identity,
+            },
+            Inlets {
+                problems: problems_in,
+                skipped: skipped_in,
+                identity: identity_in,
+            },
         )
     }
 

@@ -89,7 +89,9 @@ impl Record {
 
     /// The version that a writer must have read.
     pub(super) fn version(record: Option<&Self>) -> &str {
-        record.and_then(|record| record.metadata.resource_version.as_deref()).unwrap_or(UNWRITTEN)
+        record
+            .and_then(|record| record.metadata.resource_version.as_deref())
+            .unwrap_or(UNWRITTEN)
     }
 }
 
@@ -108,9 +110,13 @@ pub(super) enum Overlay {
 
 /// Puts what is kept over a document. The result is the object as an API server would show it.
 pub(super) fn lay_over(document: &mut Value, record: Option<&Record>, overlay: Overlay) {
-    let Some(object) = document.as_object_mut() else { return };
+    let Some(object) = document.as_object_mut() else {
+        return;
+    };
     let metadata = object.entry("metadata").or_insert_with(|| json!({}));
-    let Some(metadata) = metadata.as_object_mut() else { return };
+    let Some(metadata) = metadata.as_object_mut() else {
+        return;
+    };
     if overlay == Overlay::Whole {
         metadata.insert("resourceVersion".to_owned(), Record::version(record).into());
     }
@@ -168,7 +174,9 @@ pub(super) fn merge_patch(target: &mut Value, patch: Value) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let Some(target) = target.as_object_mut() else { return };
+    let Some(target) = target.as_object_mut() else {
+        return;
+    };
     for (key, value) in patch {
         if value.is_null() {
             target.remove(&key);

@@ -38,7 +38,11 @@ fn outlives_document(kind: Kind) -> bool {
 /// Which form of a document is meant; equal for equal documents in every version of Ringbolt.
 fn fingerprint(document: &Document) -> String {
     let hash = digest(&SHA256, &document.json);
-    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether the record's generation counts this form of the document.
@@ -47,8 +51,16 @@ pub(super) fn counts(record: &Record, document: &Document) -> bool {
 }
 
 /// Whether `stamp` would change what is kept.
-pub(super) fn is_due(name: &ObjectRef, record: Option<&Record>, document: Option<&Document>) -> bool {
-    is_stamped(name.kind) && !matches!(next(name, record, document, Timestamp::UNIX_EPOCH), Next::Leave)
+pub(super) fn is_due(
+    name: &ObjectRef,
+    record: Option<&Record>,
+    document: Option<&Document>,
+) -> bool {
+    is_stamped(name.kind)
+        && !matches!(
+            next(name, record, document, Timestamp::UNIX_EPOCH),
+            Next::Leave
+        )
 }
 
 /// Brings what is kept of an object in line with its document, or with the lack of one.
@@ -96,12 +108,18 @@ fn next(
         (Some(_), None) => Next::Leave,
         (Some(record), Some(document)) if record.metadata.deletion_timestamp.is_some() => {
             // The name is taken again: by another object, once the old one is through.
-            if record.holds() { Next::Leave } else { Next::Put(first(name, document, now)) }
+            if record.holds() {
+                Next::Leave
+            } else {
+                Next::Put(first(name, document, now))
+            }
         }
         (Some(record), Some(document)) if record.metadata.uid.is_none() => {
             let mut new = first(name, document, now);
             new.status.clone_from(&record.status);
-            new.metadata.annotations.clone_from(&record.metadata.annotations);
+            new.metadata
+                .annotations
+                .clone_from(&record.metadata.annotations);
             Next::Put(new)
         }
         (Some(record), Some(document)) if counts(record, document) => Next::Leave,

@@ -7,7 +7,9 @@ use ringbolt_config::api::Speaker;
 use ringbolt_config::node::DRAIN;
 use ringbolt_config::service::FINALIZER;
 use ringbolt_config::service::annotations::ALLOCATED_FROM;
-use ringbolt_config::{Kind, NodeName, Object, ObjectRef, ResourceVersion, ServiceKey, ServiceView};
+use ringbolt_config::{
+    Kind, NodeName, Object, ObjectRef, ResourceVersion, ServiceKey, ServiceView,
+};
 use serde_json::{Map, Value, json};
 
 use super::Directory;
@@ -21,7 +23,10 @@ use crate::writer::{
 };
 
 impl Directory {
-    pub(crate) async fn get_service(&self, key: &ServiceKey) -> Result<Arc<ServiceView>, WriteError> {
+    pub(crate) async fn get_service(
+        &self,
+        key: &ServiceKey,
+    ) -> Result<Arc<ServiceView>, WriteError> {
         let object = ObjectRef::from(key);
         match self.ask(&object).await {
             Some(Object::Service(view)) => Ok(view),
@@ -42,7 +47,9 @@ impl Directory {
                 store.transact(&name, |current| {
                     let mut record = read_record(&name, current, patch.resource_version.as_str())?;
                     if record.metadata.uid.as_deref() != Some(patch.uid.as_str()) {
-                        return Err(WriteError::Conflict { object: name.clone() });
+                        return Err(WriteError::Conflict {
+                            object: name.clone(),
+                        });
                     }
                     patch_service(&mut record, patch);
                     Ok(put_or_let_go(&record))
@@ -67,10 +74,13 @@ impl Directory {
             .write(object, move |store| {
                 store.transact(&name, |current| {
                     if is_whole(name.kind) {
-                        let mut current =
-                            current.ok_or(WriteError::NotFound { object: name.clone() })?;
+                        let mut current = current.ok_or(WriteError::NotFound {
+                            object: name.clone(),
+                        })?;
                         if current["metadata"]["resourceVersion"] != version.as_str() {
-                            return Err(WriteError::Conflict { object: name.clone() });
+                            return Err(WriteError::Conflict {
+                                object: name.clone(),
+                            });
                         }
                         merge_patch(&mut current["status"], status);
                         return Ok(Verdict::Put(current));
@@ -101,16 +111,24 @@ impl Directory {
                 })
             })
             .await?;
-        stored.as_ref().map(|stored| version_of(object, Some(stored))).transpose()
+        stored
+            .as_ref()
+            .map(|stored| version_of(object, Some(stored)))
+            .transpose()
     }
 
     pub(crate) async fn apply_speaker(&self, speaker: &Speaker) -> Result<(), WriteError> {
         let name = speaker.metadata.name.clone().unwrap_or_default();
-        let object = ObjectRef::new(Kind::Speaker, None, &name).map_err(|_| WriteError::Invalid {
-            object: ObjectRef { kind: Kind::Speaker, namespace: None, name: name.into() },
-            field: "metadata.name",
-            reason: InvalidReason::NotADnsName,
-        })?;
+        let object =
+            ObjectRef::new(Kind::Speaker, None, &name).map_err(|_| WriteError::Invalid {
+                object: ObjectRef {
+                    kind: Kind::Speaker,
+                    namespace: None,
+                    name: name.into(),
+                },
+                field: "metadata.name",
+                reason: InvalidReason::NotADnsName,
+            })?;
         self.may_write(&object)?;
         let unencodable = |_| WriteError::Invalid {
             object: object.clone(),
@@ -132,7 +150,11 @@ impl Directory {
                     let kept = given.get(key).cloned();
                     value["metadata"][key] = kept.unwrap_or_else(first);
                 }
-                Ok(if value == before { Verdict::Leave } else { Verdict::Put(value) })
+                Ok(if value == before {
+                    Verdict::Leave
+                } else {
+                    Verdict::Put(value)
+                })
             })
         })
         .await
@@ -151,7 +173,10 @@ impl Directory {
                 let mut record = record.unwrap_or_else(|| Record::new(&name));
                 match drain {
                     Drain::Begin => {
-                        record.metadata.annotations.insert(DRAIN.to_owned(), "true".into());
+                        record
+                            .metadata
+                            .annotations
+                            .insert(DRAIN.to_owned(), "true".into());
                         Ok(Verdict::Put(record.to_value()))
                     }
                     Drain::End => Ok(Verdict::Remove),
@@ -192,8 +217,12 @@ fn read_record(
     if Record::version(found.as_ref()) != version {
         let gone = found.is_none();
         return Err(match gone {
-            true => WriteError::NotFound { object: object.clone() },
-            false => WriteError::Conflict { object: object.clone() },
+            true => WriteError::NotFound {
+                object: object.clone(),
+            },
+            false => WriteError::Conflict {
+                object: object.clone(),
+            },
         });
     }
     Ok(found.unwrap_or_else(|| Record::new(object)))
@@ -226,10 +255,15 @@ fn patch_service(record: &mut Record, patch: ServiceStatusPatch) {
             record.metadata.annotations.remove(ALLOCATED_FROM);
         }
         Part::Set(Some(pool)) => {
-            record.metadata.annotations.insert(ALLOCATED_FROM.to_owned(), pool.as_str().into());
+            record
+                .metadata
+                .annotations
+                .insert(ALLOCATED_FROM.to_owned(), pool.as_str().into());
         }
     }
-    let status = record.status.get_or_insert_with(|| Value::Object(Map::new()));
+    let status = record
+        .status
+        .get_or_insert_with(|| Value::Object(Map::new()));
     if let Part::Set(addresses) = patch.ingress {
         let entry = |address| json!({"ip": address, "ipMode": "VIP"});
         let ingress: Vec<Value> = addresses.iter().map(entry).collect();
@@ -243,7 +277,9 @@ fn patch_service(record: &mut Record, patch: ServiceStatusPatch) {
         if !conditions.is_array() {
             *conditions = json!([]);
         }
-        let Some(conditions) = conditions.as_array_mut() else { continue };
+        let Some(conditions) = conditions.as_array_mut() else {
+            continue;
+        };
         conditions.retain(|present| present["type"] != condition.type_.as_str());
         conditions.push(json!(condition));
         conditions.sort_by(|a, b| a["type"].as_str().cmp(&b["type"].as_str()));
@@ -255,5 +291,7 @@ fn version_of(object: &ObjectRef, stored: Option<&Value>) -> Result<ResourceVers
         .and_then(|stored| stored.pointer("/metadata/resourceVersion"))
         .and_then(Value::as_str)
         .and_then(|version| version.parse().ok())
-        .ok_or_else(|| WriteError::NotFound { object: object.clone() })
+        .ok_or_else(|| WriteError::NotFound {
+            object: object.clone(),
+        })
 }

@@ -60,7 +60,10 @@ pub(super) enum Verdict {
 
 impl Store {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, faults: FaultPlan::default() }
+        Self {
+            root,
+            faults: FaultPlan::default(),
+        }
     }
 
     #[cfg(test)]
@@ -82,7 +85,11 @@ impl Store {
                 reason: InvalidReason::NotADnsName,
             })?;
         let namespace = checked.namespace.as_deref().unwrap_or(NO_NAMESPACE);
-        Ok(self.root.join(checked.kind.plural()).join(namespace).join(&*checked.name))
+        Ok(self
+            .root
+            .join(checked.kind.plural())
+            .join(namespace)
+            .join(&*checked.name))
     }
 
     /// The object as it stands, without a lock.
@@ -99,7 +106,9 @@ impl Store {
     ) -> Result<Option<Value>, WriteError> {
         let path = self.path(object)?;
         let failed = |error: io::Error| unavailable(object, &error);
-        let folder = path.parent().expect("an object's path has the folder of its namespace");
+        let folder = path
+            .parent()
+            .expect("an object's path has the folder of its namespace");
         let kind_folder = self.root.join(object.kind.plural());
         self.faults.reach(Point::MakeFolder).map_err(failed)?;
         make_folder(folder).map_err(failed)?;
@@ -121,7 +130,8 @@ impl Store {
                     field: "metadata",
                     reason: InvalidReason::Unencodable,
                 })?;
-                self.put(object.kind, &kind_folder, &path, &bytes).map_err(failed)?;
+                self.put(object.kind, &kind_folder, &path, &bytes)
+                    .map_err(failed)?;
                 self.sync_folder(folder).map_err(failed)?;
                 Ok(Some(value))
             }
@@ -147,7 +157,11 @@ impl Store {
         absent_is_fine(fs::remove_file(&new))?;
         self.faults.reach(Point::CreateNew)?;
         let mode = if kind == Kind::Secret { 0o600 } else { 0o644 };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&new)?;
         self.faults.reach(Point::WriteNew)?;
         let (first, rest) = bytes.split_at(self.faults.cut(bytes.len()));
         file.write_all(first)?;
@@ -174,7 +188,9 @@ impl Store {
 /// 64 random bits as a decimal number: a version, or the seed of a name.
 pub(super) fn random_u64() -> u64 {
     let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the kernel's random source answers");
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the kernel's random source answers");
     u64::from_ne_bytes(bytes)
 }
 
@@ -198,10 +214,19 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.is_dir()).collect();
-    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|above| !above.is_dir())
+        .collect();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)?;
     for made in missing {
-        if let Some(parent) = made.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = made
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             File::open(parent)?.sync_all()?;
         }
     }
@@ -217,7 +242,9 @@ pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
     };
     let mut bytes = Vec::new();
     file.take(MAX_SIZE).read_to_end(&mut bytes)?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| ErrorKind::InvalidData.into())
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|_| ErrorKind::InvalidData.into())
 }
 
 /// An error of the system as the error of a write.
@@ -226,7 +253,10 @@ pub(super) fn unavailable(object: &ObjectRef, error: &io::Error) -> WriteError {
         ErrorKind::InvalidData => UnavailableCause::Corrupt,
         kind => UnavailableCause::Io(kind),
     };
-    WriteError::Unavailable { object: object.clone(), cause }
+    WriteError::Unavailable {
+        object: object.clone(),
+        cause,
+    }
 }
 
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
@@ -238,6 +268,9 @@ fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
 
 fn set_resource_version(value: &mut Value) {
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("resourceVersion".to_owned(), random_u64().to_string().into());
+        metadata.insert(
+            "resourceVersion".to_owned(),
+            random_u64().to_string().into(),
+        );
     }
 }

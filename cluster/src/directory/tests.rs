@@ -1,1 +1,77 @@
-//! To be written.
+//! The directory as a back end: the conformance suite with reports and without, and what only a
+//! directory can do to us.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+use crate::conformance::{self, Ground};
+use crate::Cluster;
+
+mod conform;
+mod life;
+
+/// A directory and its people, who replace files by rename.
+struct Place {
+    folder: TempDir,
+    watch: WatchMode,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            watch: WatchMode::Notified,
+        }
+    }
+
+    fn scanned() -> Self {
+        Self {
+            watch: WatchMode::ScanOnly,
+            ..Self::new()
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn cluster(&self, role: Role) -> Cluster {
+        let watch = self.watch;
+        Cluster::directory(DirectoryOptions {
+            watch,
+            ..DirectoryOptions::new(self.path(), role)
+        })
+    }
+
+    /// Replaces a file as careful people do.
+    fn put(&self, file: &str, text: &str) {
+        let new = self.path().join(format!(".{file}.new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, self.path().join(file)).unwrap();
+    }
+}
+
+impl Ground for Place {
+    fn controller(&self) -> Cluster {
+        self.cluster(Role::Controller)
+    }
+
+    fn speaker(&self) -> Cluster {
+        self.cluster(Role::Speaker)
+    }
+
+    async fn apply(&self, manifest: &Value) {
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        let kind = manifest["kind"].as_str().unwrap();
+        self.put(&format!("{kind}-{name}.json"), &manifest.to_string());
+    }
+
+    async fn delete(&self, object: &ObjectRef) {
+        let file = format!("{}-{}.json", object.kind, object.name);
+        fs::remove_file(self.path().join(file)).unwrap();
+    }
+}

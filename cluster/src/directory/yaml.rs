@@ -29,7 +29,11 @@ pub(super) struct SyntaxError {
 
 impl SyntaxError {
     fn at(mark: Marker, message: impl Into<String>) -> Self {
-        Self { line: mark.line(), column: mark.col() + 1, message: message.into() }
+        Self {
+            line: mark.line(),
+            column: mark.col() + 1,
+            message: message.into(),
+        }
     }
 }
 
@@ -52,8 +56,16 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, SyntaxError> {
 /// A collection that is being filled.
 #[derive(Debug)]
 enum Frame {
-    Sequence { items: Vec<Value>, anchor: usize },
-    Mapping { entries: Map<String, Value>, key: Option<String>, merged: Vec<Value>, anchor: usize },
+    Sequence {
+        items: Vec<Value>,
+        anchor: usize,
+    },
+    Mapping {
+        entries: Map<String, Value>,
+        key: Option<String>,
+        merged: Vec<Value>,
+        anchor: usize,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +83,12 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, mark: Marker) -> Result<(), SyntaxError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                if let Some(Frame::Mapping { key: key @ None, entries, .. }) = self.stack.last_mut() {
+                if let Some(Frame::Mapping {
+                    key: key @ None,
+                    entries,
+                    ..
+                }) = self.stack.last_mut()
+                {
                     if entries.contains_key(text.as_ref()) {
                         return Err(SyntaxError::at(mark, format!("key `{text}` stands twice")));
                     }
@@ -85,27 +102,44 @@ impl Builder {
                 };
                 self.close(value, anchor, mark)
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.open(Frame::Sequence { items: Vec::new(), anchor }, mark)
-            }
+            Event::SequenceStart(_, anchor, _) => self.open(
+                Frame::Sequence {
+                    items: Vec::new(),
+                    anchor,
+                },
+                mark,
+            ),
             Event::MappingStart(_, anchor, _) => self.open(
-                Frame::Mapping { entries: Map::new(), key: None, merged: Vec::new(), anchor },
+                Frame::Mapping {
+                    entries: Map::new(),
+                    key: None,
+                    merged: Vec::new(),
+                    anchor,
+                },
                 mark,
             ),
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
                 Some(Frame::Sequence { items, anchor }) => {
                     self.close(Value::Array(items), anchor, mark)
                 }
-                Some(Frame::Mapping { mut entries, merged, anchor, .. }) => {
-                    merged.into_iter().for_each(|from| merge(&mut entries, from));
+                Some(Frame::Mapping {
+                    mut entries,
+                    merged,
+                    anchor,
+                    ..
+                }) => {
+                    merged
+                        .into_iter()
+                        .for_each(|from| merge(&mut entries, from));
                     self.close(Value::Object(entries), anchor, mark)
                 }
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).cloned();
-                let value = value
-                    .ok_or_else(|| SyntaxError::at(mark, "an alias stands inside its own anchor"))?;
+                let value = value.ok_or_else(|| {
+                    SyntaxError::at(mark, "an alias stands inside its own anchor")
+                })?;
                 self.aliased += size(&value);
                 if self.aliased > MAX_ALIASED {
                     return Err(SyntaxError::at(mark, "aliases make the document too large"));
@@ -142,7 +176,12 @@ impl Builder {
         }
         match self.stack.last_mut() {
             Some(Frame::Sequence { items, .. }) => items.push(value),
-            Some(Frame::Mapping { entries, key, merged, .. }) => match key.take() {
+            Some(Frame::Mapping {
+                entries,
+                key,
+                merged,
+                ..
+            }) => match key.take() {
                 Some(key) if key == MERGE => merged.push(value),
                 Some(key) => {
                     entries.insert(key, value);
@@ -207,7 +246,11 @@ fn integer(text: &str) -> Option<Number> {
         return None;
     }
     let plain = text.strip_prefix('+').unwrap_or(text);
-    plain.parse::<i64>().map(Number::from).or_else(|_| plain.parse::<u64>().map(Number::from)).ok()
+    plain
+        .parse::<i64>()
+        .map(Number::from)
+        .or_else(|_| plain.parse::<u64>().map(Number::from))
+        .ok()
 }
 
 /// Digits, one dot, an exponent; nothing that JSON could not carry.
@@ -254,18 +297,27 @@ fn descend<'a>(
                 match rest_after_key(path, &key) {
                     Some(rest) => {
                         *found = span.start;
-                        return if rest.is_empty() { () } else { descend(events, rest, found) };
+                        return if rest.is_empty() {
+                            ()
+                        } else {
+                            descend(events, rest, found)
+                        };
                     }
                     None => skip(events),
                 }
             }
         }
         Some((Event::SequenceStart(..), _)) => {
-            let Some((index, rest)) = index_of(path) else { return };
+            let Some((index, rest)) = index_of(path) else {
+                return;
+            };
             for _ in 0..index {
                 skip(events);
             }
-            while events.next_if(|(event, _)| matches!(event, Event::Comment(..))).is_some() {}
+            while events
+                .next_if(|(event, _)| matches!(event, Event::Comment(..)))
+                .is_some()
+            {}
             match events.peek() {
                 Some((event, span)) if is_node(event) => *found = span.start,
                 _ => return,

@@ -178,10 +178,16 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DirectoryUnreadable { cause } => {
-                write!(f, "the directory cannot be read ({cause}); nothing changes until it can")
+                write!(
+                    f,
+                    "the directory cannot be read ({cause}); nothing changes until it can"
+                )
             }
             Self::FileUnreadable { cause } => {
-                write!(f, "the file cannot be read ({cause}); its last good objects stay")
+                write!(
+                    f,
+                    "the file cannot be read ({cause}); its last good objects stay"
+                )
             }
             Self::FileTooLarge { limit } => write!(f, "the file is larger than {limit} bytes"),
             Self::Syntax { message } => write!(f, "{message}; the file's last good objects stay"),
@@ -192,12 +198,22 @@ impl fmt::Display for Trouble {
             Self::InvalidName => f.write_str("is not a name such an object can have"),
             Self::InvalidField { message } => f.write_str(message),
             Self::Duplicate { other } => {
-                write!(f, "the object also stands in {}; that one is used", other.display())
+                write!(
+                    f,
+                    "the object also stands in {}; that one is used",
+                    other.display()
+                )
             }
-            Self::Repeated => f.write_str("the object stands twice in this file; the first is used"),
+            Self::Repeated => {
+                f.write_str("the object stands twice in this file; the first is used")
+            }
             Self::NotForPeople => f.write_str("is not read from manifests"),
-            Self::KindNotForPeople => f.write_str("objects of this kind are written by Ringbolt alone"),
-            Self::StateUnreadable { cause } => write!(f, "the stored state cannot be read ({cause})"),
+            Self::KindNotForPeople => {
+                f.write_str("objects of this kind are written by Ringbolt alone")
+            }
+            Self::StateUnreadable { cause } => {
+                write!(f, "the stored state cannot be read ({cause})")
+            }
             Self::StateUnwritable { cause } => write!(f, "the state cannot be stored ({cause})"),
             Self::NotNotified => {
                 f.write_str("changes are not notified by the kernel; looking every 2 s instead")

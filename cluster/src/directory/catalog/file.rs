@@ -58,7 +58,10 @@ impl File {
         self.missing_since = None;
         let seen = self.unsettled.map(|(look, _)| look).or(self.read);
         if seen == Some(look) && evidence.is_none() {
-            if self.unsettled.is_some_and(|(_, since)| now.duration_since(since) >= SETTLE) {
+            if self
+                .unsettled
+                .is_some_and(|(_, since)| now.duration_since(since) >= SETTLE)
+            {
                 self.unsettled = None;
                 self.read(path, look, Absence::Believed, now, read, touched);
             }
@@ -72,7 +75,11 @@ impl File {
             None => self.read.is_some() && replaced,
         };
         if complete {
-            let absence = if replaced { Absence::Believed } else { Absence::Doubted };
+            let absence = if replaced {
+                Absence::Believed
+            } else {
+                Absence::Doubted
+            };
             self.read(path, look, absence, now, read, touched);
         }
         // What was read within the tick of its change may change again unseen; what is in doubt
@@ -144,7 +151,13 @@ impl File {
             io::ErrorKind::FileTooLarge => Trouble::FileTooLarge { limit: MAX_SIZE },
             cause => Trouble::FileUnreadable { cause },
         };
-        let finding = Finding { line: None, column: None, object: None, field: None, trouble };
+        let finding = Finding {
+            line: None,
+            column: None,
+            object: None,
+            field: None,
+            trouble,
+        };
         self.problems = vec![placed(path, 0, &finding)];
     }
 
@@ -159,12 +172,19 @@ impl File {
             column: Some(column),
             object: None,
             field: None,
-            trouble: Trouble::Syntax { message: message.into() },
+            trouble: Trouble::Syntax {
+                message: message.into(),
+            },
         };
         let text = str::from_utf8(bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+            let column = before
+                .iter()
+                .rev()
+                .take_while(|byte| **byte != b'\n')
+                .count()
+                + 1;
             syntax(line, column, "the text is not UTF-8")
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -172,12 +192,13 @@ impl File {
         let mut segments = Vec::new();
         for (before, text) in manifest::segments(text, format) {
             let key = segment_key(text);
-            let segment = match self.segments.get(&key).or_else(|| kept.get(&key)) {
-                Some(segment) => Arc::clone(segment),
-                None => Arc::new(manifest::read(text, format).map_err(|error| {
-                    syntax(before + error.line, error.column, &error.message)
-                })?),
-            };
+            let segment =
+                match self.segments.get(&key).or_else(|| kept.get(&key)) {
+                    Some(segment) => Arc::clone(segment),
+                    None => Arc::new(manifest::read(text, format).map_err(|error| {
+                        syntax(before + error.line, error.column, &error.message)
+                    })?),
+                };
             kept.insert(key, Arc::clone(&segment));
             segments.push((before, segment));
         }
@@ -197,11 +218,17 @@ impl File {
         self.skipped.clear();
         let mut found: BTreeMap<ObjectRef, Arc<Document>> = BTreeMap::new();
         for (before, segment) in segments {
-            self.problems.extend(segment.problems.iter().map(|finding| placed(path, *before, finding)));
+            self.problems.extend(
+                segment
+                    .problems
+                    .iter()
+                    .map(|finding| placed(path, *before, finding)),
+            );
             self.skipped.extend(segment.skipped.iter().cloned());
             for (name, document) in &segment.objects {
                 if found.contains_key(name) {
-                    self.problems.push(about(path, Some(name), Trouble::Repeated));
+                    self.problems
+                        .push(about(path, Some(name), Trouble::Repeated));
                 } else {
                     found.insert(name.clone(), Arc::clone(document));
                 }
@@ -220,7 +247,12 @@ impl File {
         if empty && !had.is_empty() {
             self.problems.push(about(path, None, Trouble::Emptied));
         }
-        touched.extend(found.keys().filter(|name| !had.contains_key(*name)).cloned());
+        touched.extend(
+            found
+                .keys()
+                .filter(|name| !had.contains_key(*name))
+                .cloned(),
+        );
         let unclear = empty || segments.iter().any(|(_, segment)| segment.unidentified);
         for (name, document) in had {
             match found.get(&name) {

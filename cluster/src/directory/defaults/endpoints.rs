@@ -29,17 +29,31 @@ pub(super) fn check_addresses(object: &Value, faults: &mut Vec<Fault>) {
     for (index, endpoint) in endpoints.iter().enumerate() {
         let addresses = items(endpoint, &["addresses"]);
         if addresses.is_empty() || addresses.len() > 100 {
-            fault(faults, format!("endpoints[{index}].addresses"), "must be 1 to 100 addresses");
+            fault(
+                faults,
+                format!("endpoints[{index}].addresses"),
+                "must be 1 to 100 addresses",
+            );
         }
         for (place, address) in addresses.iter().enumerate() {
             let address = address.as_str().unwrap_or_default();
             let (accepted, expected) = match text(object, &["addressType"]) {
-                Some("IPv4") => (address.parse::<Ipv4Addr>().is_ok(), "must be an IPv4 address"),
-                Some("IPv6") => (address.parse::<Ipv6Addr>().is_ok(), "must be an IPv6 address"),
+                Some("IPv4") => (
+                    address.parse::<Ipv4Addr>().is_ok(),
+                    "must be an IPv4 address",
+                ),
+                Some("IPv6") => (
+                    address.parse::<Ipv6Addr>().is_ok(),
+                    "must be an IPv6 address",
+                ),
                 _ => (!address.is_empty(), "must be a name"),
             };
             if !accepted {
-                fault(faults, format!("endpoints[{index}].addresses[{place}]"), expected);
+                fault(
+                    faults,
+                    format!("endpoints[{index}].addresses[{place}]"),
+                    expected,
+                );
             }
         }
     }

@@ -13,18 +13,27 @@ fn service_type(object: &Value) -> &str {
 }
 
 fn ports(object: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    let ports = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
+    let ports = object
+        .pointer_mut("/spec/ports")
+        .and_then(Value::as_array_mut);
     ports.into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 fn families(object: &Value) -> Vec<&str> {
-    items(object, &["spec", "ipFamilies"]).iter().filter_map(Value::as_str).collect()
+    items(object, &["spec", "ipFamilies"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 pub(super) fn check_name(object: &Value, faults: &mut Vec<Fault>) {
     let name = text(object, &["metadata", "name"]).unwrap_or_default();
     if !is_label(name) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        fault(faults, "metadata.name", "must be a DNS label that begins with a letter");
+        fault(
+            faults,
+            "metadata.name",
+            "must be a DNS label that begins with a letter",
+        );
     }
 }
 
@@ -39,7 +48,11 @@ pub(super) fn check_type(object: &Value, faults: &mut Vec<Fault>) {
         text(object, &["spec", "type"]),
         Some("ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName")
     ) {
-        fault(faults, "spec.type", "must be ClusterIP, NodePort, LoadBalancer or ExternalName");
+        fault(
+            faults,
+            "spec.type",
+            "must be ClusterIP, NodePort, LoadBalancer or ExternalName",
+        );
     }
 }
 
@@ -64,7 +77,11 @@ pub(super) fn fill_traffic_policy(object: &mut Value) {
 }
 
 pub(super) fn fill_family_policy(object: &mut Value) {
-    let policy = if families(object).len() == 2 { "RequireDualStack" } else { "SingleStack" };
+    let policy = if families(object).len() == 2 {
+        "RequireDualStack"
+    } else {
+        "SingleStack"
+    };
     if service_type(object) != "ExternalName"
         && let Some(spec) = entry(object, &["spec"])
     {
@@ -100,7 +117,9 @@ pub(super) fn check_ports(object: &Value, faults: &mut Vec<Fault>) {
 }
 
 fn is_port(value: Option<&Value>) -> bool {
-    value.and_then(Value::as_u64).is_some_and(|port| (1..=65_535).contains(&port))
+    value
+        .and_then(Value::as_u64)
+        .is_some_and(|port| (1..=65_535).contains(&port))
 }
 
 pub(super) fn check_port_number(object: &Value, faults: &mut Vec<Fault>) {
@@ -115,7 +134,11 @@ pub(super) fn check_port_number(object: &Value, faults: &mut Vec<Fault>) {
 pub(super) fn check_protocol(object: &Value, faults: &mut Vec<Fault>) {
     for (index, port) in items(object, &["spec", "ports"]).iter().enumerate() {
         if !matches!(text(port, &["protocol"]), Some("TCP" | "UDP" | "SCTP")) {
-            fault(faults, format!("spec.ports[{index}].protocol"), "must be TCP, UDP or SCTP");
+            fault(
+                faults,
+                format!("spec.ports[{index}].protocol"),
+                "must be TCP, UDP or SCTP",
+            );
         }
     }
 }
@@ -123,10 +146,16 @@ pub(super) fn check_protocol(object: &Value, faults: &mut Vec<Fault>) {
 pub(super) fn check_target_port(object: &Value, faults: &mut Vec<Fault>) {
     for (index, port) in items(object, &["spec", "ports"]).iter().enumerate() {
         let target = at(port, &["targetPort"]);
-        let named = target.and_then(Value::as_str).is_some_and(|name| is_label(name) && name.len() <= 15);
+        let named = target
+            .and_then(Value::as_str)
+            .is_some_and(|name| is_label(name) && name.len() <= 15);
         if target.is_some() && !named && !is_port(target) && is_port(port.get("port")) {
             let field = format!("spec.ports[{index}].targetPort");
-            fault(faults, field, "must be an integer from 1 to 65535 or a port name");
+            fault(
+                faults,
+                field,
+                "must be an integer from 1 to 65535 or a port name",
+            );
         }
     }
 }
@@ -142,7 +171,11 @@ pub(super) fn check_port_names(object: &Value, faults: &mut Vec<Fault>) {
             name if !is_label(name) => fault(faults, field(), "must be a DNS label"),
             name => {
                 if let Some(first) = seen.insert(name, index) {
-                    fault(faults, field(), format!("is the name of spec.ports[{first}] too"));
+                    fault(
+                        faults,
+                        field(),
+                        format!("is the name of spec.ports[{first}] too"),
+                    );
                 }
             }
         }
@@ -171,7 +204,11 @@ pub(super) fn check_traffic_policy(object: &Value, faults: &mut Vec<Fault>) {
             "spec.externalTrafficPolicy",
             "may only be set on a Service that is reached from outside",
         ),
-        Some(_) => fault(faults, "spec.externalTrafficPolicy", "must be Cluster or Local"),
+        Some(_) => fault(
+            faults,
+            "spec.externalTrafficPolicy",
+            "must be Cluster or Local",
+        ),
     }
 }
 
@@ -180,7 +217,11 @@ pub(super) fn check_family_policy(object: &Value, faults: &mut Vec<Fault>) {
         None | Some("PreferDualStack" | "RequireDualStack") => {}
         Some("SingleStack") if families(object).len() < 2 => {}
         Some("SingleStack") => {
-            fault(faults, "spec.ipFamilyPolicy", "must be a dual-stack policy with two ipFamilies");
+            fault(
+                faults,
+                "spec.ipFamilyPolicy",
+                "must be a dual-stack policy with two ipFamilies",
+            );
         }
         Some(_) => fault(
             faults,
@@ -193,16 +234,29 @@ pub(super) fn check_family_policy(object: &Value, faults: &mut Vec<Fault>) {
 pub(super) fn check_families(object: &Value, faults: &mut Vec<Fault>) {
     let listed = items(object, &["spec", "ipFamilies"]);
     for (index, family) in listed.iter().enumerate() {
-        if !family.as_str().is_some_and(|family| FAMILIES.contains(&family)) {
-            fault(faults, format!("spec.ipFamilies[{index}]"), "must be IPv4 or IPv6");
+        if !family
+            .as_str()
+            .is_some_and(|family| FAMILIES.contains(&family))
+        {
+            fault(
+                faults,
+                format!("spec.ipFamilies[{index}]"),
+                "must be IPv4 or IPv6",
+            );
         } else if listed.iter().take(index).any(|before| before == family) {
-            fault(faults, format!("spec.ipFamilies[{index}]"), "is listed twice");
+            fault(
+                faults,
+                format!("spec.ipFamilies[{index}]"),
+                "is listed twice",
+            );
         }
     }
 }
 
 pub(super) fn check_class(object: &Value, faults: &mut Vec<Fault>) {
-    let Some(class) = at(object, &["spec", "loadBalancerClass"]) else { return };
+    let Some(class) = at(object, &["spec", "loadBalancerClass"]) else {
+        return;
+    };
     if service_type(object) != "LoadBalancer" {
         let message = "may only be set on a Service of type LoadBalancer";
         fault(faults, "spec.loadBalancerClass", message);

@@ -95,6 +95,10 @@ impl FaultPlan {
 
 impl fmt::Debug for FaultPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "FaultPlan(armed)" } else { "FaultPlan(none)" })
+        f.write_str(if self.0.is_some() {
+            "FaultPlan(armed)"
+        } else {
+            "FaultPlan(none)"
+        })
     }
 }

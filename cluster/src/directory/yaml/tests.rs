@@ -17,7 +17,10 @@ fn scalars_become_what_json_would_have() {
         ("a: +1", json!({"a": 1})),
         ("a: 0x1F", json!({"a": 31})),
         ("a: 0o17", json!({"a": 15})),
-        ("a: 18446744073709551615", json!({"a": 18_446_744_073_709_551_615_u64})),
+        (
+            "a: 18446744073709551615",
+            json!({"a": 18_446_744_073_709_551_615_u64}),
+        ),
         ("a: 1.5", json!({"a": 1.5})),
         ("a: 1e3", json!({"a": 1000.0})),
         ("a: .5", json!({"a": 0.5})),
@@ -38,8 +41,14 @@ fn scalars_become_what_json_would_have() {
 #[test]
 fn documents_without_content_are_left_out() {
     assert_eq!(parse("").unwrap(), Vec::<Value>::new());
-    assert_eq!(parse("# nothing\n---\n---\n# still\n").unwrap(), Vec::<Value>::new());
-    assert_eq!(parse("---\na: 1\n---\n---\nb: 2\n...\n").unwrap(), [json!({"a":1}), json!({"b":2})]);
+    assert_eq!(
+        parse("# nothing\n---\n---\n# still\n").unwrap(),
+        Vec::<Value>::new()
+    );
+    assert_eq!(
+        parse("---\na: 1\n---\n---\nb: 2\n...\n").unwrap(),
+        [json!({"a":1}), json!({"b":2})]
+    );
 }
 
 #[test]
@@ -66,7 +75,10 @@ fn aliases_cannot_blow_a_document_up() {
 #[test]
 fn nesting_is_bounded() {
     let text = format!("{}{}", "[".repeat(100), "]".repeat(100));
-    assert_eq!(parse(&text).unwrap_err().message, "the document is nested too deeply");
+    assert_eq!(
+        parse(&text).unwrap_err().message,
+        "the document is nested too deeply"
+    );
     assert!(parse(&format!("{}{}", "[".repeat(60), "]".repeat(60))).is_ok());
 }
 
@@ -109,5 +121,8 @@ fn paths_are_found_in_the_text() {
     ] {
         assert_eq!(locate(text, path), Some(place), "{path}");
     }
-    assert_eq!(locate("{\"spec\":{\"a\":[1,{\"b\":2}]}}", "spec.a[1].b"), Some((1, 18)));
+    assert_eq!(
+        locate("{\"spec\":{\"a\":[1,{\"b\":2}]}}", "spec.a[1].b"),
+        Some((1, 18))
+    );
 }

@@ -62,7 +62,7 @@ pub(super) fn compile_l2(
         .flatten()
         .map(|pattern| Glob::new(pattern))
         .collect();
-    let interfaces = if spec.interfaces.is_none() && spec.interface_patterns.is_none() {
+    let interfaces = if names.is_empty() && patterns.is_empty() {
         InterfaceScope::Any
     } else {
         InterfaceScope::Named { names, patterns }

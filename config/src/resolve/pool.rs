@@ -188,6 +188,8 @@ pub(super) fn settle(
     let mut taken: BTreeMap<(bool, u128), (Span, PoolName)> = BTreeMap::new();
     for candidate in candidates {
         let Candidate { wanted, last } = candidate;
+        let unchanged = matches!((&wanted, &last), (Some(a), Some(b)) if Arc::ptr_eq(a, b));
+        let last = last.filter(|_| !unchanged);
         for pool in [&wanted, &last].into_iter().flatten() {
             let overlap = pool.ranges.iter().enumerate().find_map(|(index, range)| {
                 let other = holder(&taken, range.span)?;

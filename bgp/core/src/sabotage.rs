@@ -26,6 +26,8 @@ pub enum Sabotage {
     ForgetWithdrawn,
     /// Routes that changed inside the batching window are not sent after it.
     ForgetBatch,
+    /// A view is called whole while some of it waits in a batch.
+    EndInsideBatch,
     /// The keepalive timer is not armed again.
     ForgetKeepalive,
     /// A NOTIFICATION is followed by a KEEPALIVE.

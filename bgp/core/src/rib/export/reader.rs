@@ -280,7 +280,7 @@ impl Reader {
         written: &mut Written,
     ) {
         let place = self.places.get_mut(family);
-        let complete = bounds.complete.is_some_and(|mark| bounds.released >= mark)
+        let complete = bounds.complete.is_some_and(|mark| place.cursor >= mark)
             || self.saboteur.breaks(Sabotage::EndOfRibTooEarly);
         let again = self.saboteur.breaks(Sabotage::EndOfRibTwice) && written.updates > 0;
         if complete && (place.end_of_rib == Marker::Due || again) {
@@ -314,7 +314,8 @@ impl Reader {
                 judge.consider(slot, place, &mut due);
             }
         }
-        for (position, slot) in table.log().from(place.cursor, bounds.released) {
+        let end = place.end(table, bounds, *saboteur);
+        for (position, slot) in table.log().from(place.cursor, end) {
             if due.cost >= BUDGET {
                 due.tail = Tail::Keep;
                 return due;
@@ -324,7 +325,7 @@ impl Reader {
                 judge.consider(slot, place, &mut due);
             }
         }
-        place.cursor = place.cursor.max(bounds.released);
+        place.cursor = place.cursor.max(end);
         due
     }
 }
@@ -394,6 +395,18 @@ impl Judge<'_> {
 }
 
 impl Place {
+    /// How far to read. A peer that is about to be told that its view is whole drops what was not
+    /// in it: a route that changed a moment ago must not wait in a batch then.
+    fn end(&self, table: &LocRib, bounds: Bounds, saboteur: Saboteur) -> u64 {
+        let about_to_end = self.end_of_rib == Marker::Due && bounds.complete.is_some();
+        let whole = about_to_end || self.repetition == Repetition::Running;
+        if whole && !saboteur.breaks(Sabotage::EndInsideBatch) {
+            table.log().head()
+        } else {
+            bounds.released
+        }
+    }
+
     fn rewind(&mut self) {
         self.cursor = ChangeLog::START;
         self.kept.clear();

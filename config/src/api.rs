@@ -16,6 +16,7 @@ pub mod community;
 pub mod condition;
 pub mod l2_advertisement;
 pub mod pool;
+pub mod reference;
 pub mod route_import;
 pub mod selector;
 pub mod speaker;
@@ -62,6 +63,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 
 /// Number formats of an API server; it warns about all others.
 const KNOWN_FORMATS: &[&str] = &["int32", "int64", "float", "double", "date-time"];
+
+/// Takes the description off an enumeration's own schema, so that each field that is of it is
+/// described by what it means there.
+fn undescribed(schema: &mut schemars::Schema) {
+    schema.remove("description");
+}
 
 /// Takes out what the derive says about Rust rather than about manifests. A `null` in a field that
 /// is not nullable is pruned by an API server, so that CEL's `has()` means what it seems to.

@@ -6,8 +6,6 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::Condition;
-
 /// The claim on one address.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -17,7 +15,7 @@ use super::condition::Condition;
     plural = "ipallocations",
     shortname = "ipalloc",
     category = "ringbolt",
-    status = "IPAllocationStatus",
+    status = "super::condition::ConfigStatus",
     derive = "PartialEq",
     doc = "The claim on one address: who holds it, for whom it is reserved, since when it rests.",
     printcolumn(name = "ADDRESS", type_ = "string", json_path = ".spec.address"),
@@ -27,7 +25,12 @@ use super::condition::Condition;
         type_ = "string",
         json_path = ".spec.holders[*].name"
     ),
-    printcolumn(name = "STATE", type_ = "string", json_path = ".status.state")
+    printcolumn(
+        name = "RESERVED",
+        type_ = "string",
+        json_path = ".spec.reservedFor.name"
+    ),
+    printcolumn(name = "RELEASED", type_ = "date", json_path = ".spec.releasedAt")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IPAllocationSpec {
@@ -100,32 +103,4 @@ pub struct ReservedFor {
     /// Name of the Service.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-}
-
-/// What a claim amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "What the claim amounts to.")]
-pub enum ClaimState {
-    /// Held by at least one Service.
-    Held,
-    /// Kept for a Service.
-    Reserved,
-    /// Freed a short while ago.
-    Resting,
-}
-
-/// Status of a claim; the spec is the record, this only says it in a word.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IPAllocationStatus {
-    /// Generation the status speaks about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// Held, Reserved or Resting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<ClaimState>,
-    /// Conditions by type.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "super::condition::conditions")]
-    pub conditions: Vec<Condition>,
 }

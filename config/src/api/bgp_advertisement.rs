@@ -164,7 +164,7 @@ pub struct NodeAttributes {
 
 /// What an advertisement announces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "What is announced.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum AdvertisementSource {
     /// Addresses of LoadBalancer Services.
     #[default]
@@ -183,7 +183,7 @@ pub enum AdvertisementSource {
 
 /// Whether weights follow endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "Whether weights follow endpoints.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum LinkBandwidth {
     /// No link bandwidth is sent.
     #[default]
@@ -196,7 +196,7 @@ pub enum LinkBandwidth {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
-#[schemars(description = "What happens to a Service without a usable endpoint.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum WithoutEndpoints {
     /// Nobody announces it.
     #[default]

@@ -268,7 +268,7 @@ pub struct PeerFields {
 /// Which AS numbers are accepted where none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(description = "In place of peerASN: internal is ours, external any other.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum DynamicAsn {
     /// Ours.
     Internal,
@@ -280,7 +280,7 @@ pub enum DynamicAsn {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
-#[schemars(description = "An address family.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum IpFamily {
     /// IPv4.
     IPv4,
@@ -316,7 +316,7 @@ pub struct GracefulRestart {
 
 /// Several paths for one prefix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "Several paths for one prefix.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum AddPaths {
     /// Neither way.
     #[default]
@@ -331,7 +331,7 @@ pub enum AddPaths {
 
 /// Our role towards a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "Our role towards the peer.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum BgpRole {
     /// We sell transit.
     Provider,

@@ -92,7 +92,7 @@ pub struct PreferredNode {
 
 /// Whether a returning better node takes addresses back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "Whether a returning better node takes addresses back.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum Failback {
     /// It does.
     #[default]
@@ -103,7 +103,7 @@ pub enum Failback {
 
 /// How quickly silence is taken for death.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "How quickly silence is taken for death.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum L2Profile {
     /// Balanced.
     #[default]

@@ -123,7 +123,7 @@ pub struct PoolLimit {
 
 /// How far a sharing key reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "How far a sharing key reaches.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum PoolSharing {
     /// Services of one namespace may share an address.
     #[default]
@@ -136,7 +136,7 @@ pub enum PoolSharing {
 
 /// What happens to holders when their pool is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "What happens to holders when the pool is deleted.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum OnRemoval {
     /// They are given addresses of other pools.
     #[default]

@@ -79,7 +79,7 @@ pub struct ImportPrefix {
 
 /// Routes to other nodes' pods when BGP is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "Routes to other nodes' pods when BGP is down.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum ImportFallback {
     /// None.
     #[default]

@@ -47,7 +47,7 @@ pub struct LabelRequirement {
 
 /// Relation of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(description = "How the label's value relates to the values.")]
+#[schemars(transform = crate::api::undescribed)]
 pub enum LabelOperator {
     /// The value is one of `values`.
     In,

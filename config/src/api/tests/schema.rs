@@ -35,6 +35,11 @@ fn the_committed_crds_are_fresh_and_no_other_is_there() {
 }
 
 #[test]
+fn the_committed_reference_page_is_fresh() {
+    assert_fresh("docs/reference/crds.md", &reference::reference_markdown());
+}
+
+#[test]
 fn every_kind_of_ours_has_a_crd_under_its_own_names() {
     let ours: BTreeSet<_> = Kind::ALL.iter().filter(|kind| kind.is_ours()).collect();
     assert_eq!(ours.len(), crds().len());

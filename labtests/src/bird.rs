@@ -69,10 +69,6 @@ impl Bird {
             .arg(&self.socket)
             .args(words.split_whitespace()))
     }
-
-    pub(crate) fn daemon(&mut self) -> &mut Daemon {
-        &mut self.daemon
-    }
 }
 
 impl Router for Bird {
@@ -119,6 +115,10 @@ impl Router for Bird {
             Err(error) => format!("# {command}\n{error:#}"),
         });
         texts.join("\n")
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        self.daemon.kill()
     }
 
     fn check_alive(&mut self) -> Result<()> {
@@ -168,10 +168,10 @@ fn sessions(text: &str) -> BTreeMap<IpAddr, String> {
     for line in text.lines().map(str::trim) {
         if let Some(found) = line.strip_prefix("BGP state:") {
             state = Some(found.trim().to_owned());
-        } else if let Some(address) = line.strip_prefix("Neighbor address:") {
-            if let (Ok(address), Some(state)) = (address.trim().parse(), state.take()) {
-                sessions.insert(address, state);
-            }
+        } else if let Some(address) = line.strip_prefix("Neighbor address:")
+            && let (Ok(address), Some(state)) = (address.trim().parse(), state.take())
+        {
+            sessions.insert(address, state);
         }
     }
     sessions

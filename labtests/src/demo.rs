@@ -1,10 +1,167 @@
-//! `labtests demo`: a Service becomes reachable, step by step.
+//! `labtests demo`: a Service becomes reachable, end to end, told in sixteen steps.
+//!
+//! Every step looks from the other side and prints what it saw there: the router's table, the client's answer,
+//! the wire. The table of steps is in `steps`; what they do is in `announced` (BGP), `segment` (layer 2) and
+//! `change` (moving, deleting, breaking, restarting).
 
+mod announced;
+mod change;
+pub(crate) mod segment;
+pub(crate) mod steps;
+
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+
+use crate::lab::{Leftovers, kept_mark, sweep};
+use crate::node::Ringbolt;
+use crate::plan::Plan;
+use crate::router::RouterKind;
+use crate::story::Story;
+use crate::{diag, netns};
+use steps::{STEPS, Verdict};
+
+/// What `demo` was given.
+#[derive(Debug)]
+struct Flags {
+    ringbolt: Option<PathBuf>,
+    router: RouterKind,
+    seed: Option<u64>,
+    keep: bool,
+    down: bool,
+}
+
+impl Flags {
+    fn parse(args: &[String]) -> Result<Self> {
+        let mut flags = Self {
+            ringbolt: None,
+            router: RouterKind::Bird,
+            seed: None,
+            keep: false,
+            down: false,
+        };
+        let spread = args.iter().flat_map(|arg| match arg.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => vec![flag, value],
+            Some(_) | None => vec![arg.as_str()],
+        });
+        let mut args = spread;
+        while let Some(arg) = args.next() {
+            match arg {
+                "--ringbolt" => {
+                    flags.ringbolt =
+                        Some(args.next().context("--ringbolt needs a program")?.into());
+                }
+                "--router" => flags.router = RouterKind::parse(args.next().unwrap_or_default())?,
+                "--seed" => {
+                    let seed = args.next().and_then(|text| text.parse().ok());
+                    flags.seed = Some(seed.context("--seed needs a number")?);
+                }
+                "--keep" => flags.keep = true,
+                "--down" => flags.down = true,
+                // Consent to install; there is nothing left to install here.
+                "--yes" => {}
+                other => bail!(
+                    "there is no flag `{other}`; it takes --router, --seed, --keep, --down, --yes"
+                ),
+            }
+        }
+        Ok(flags)
+    }
+}
 
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
-    println!("{args:?}");
+    let flags = match Flags::parse(args) {
+        Ok(flags) => flags,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    if flags.down {
+        let removed = sweep(Leftovers::AllIdle)?;
+        println!("demo: removed {removed} namespaces");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ringbolt = Ringbolt::at(
+        flags
+            .ringbolt
+            .clone()
+            .context("--ringbolt PROGRAM is needed")?,
+    )?;
+    netns::catch_interrupts();
+    let started = Instant::now();
+    let plan = Plan::draw(flags.seed);
+    println!(
+        "demo: {}, {} as the router, {} nodes",
+        ringbolt.version()?,
+        flags.router,
+        plan.nodes.len()
+    );
+    let mut story = Story::begin("demo", plan, flags.router, ringbolt)?;
+    println!(
+        "demo: the lab stands ({:.1} s)",
+        started.elapsed().as_secs_f64()
+    );
+    let mut replaced = Vec::new();
+    for (number, step) in (1..).zip(STEPS) {
+        let began = Instant::now();
+        println!("{number:2}. {}", step.title);
+        let outcome =
+            (step.run)(&mut story).and_then(|verdict| story.check_alive().map(|()| verdict));
+        let took = began.elapsed().as_secs_f64();
+        match outcome {
+            Ok(verdict) => {
+                verdict
+                    .evidence()
+                    .iter()
+                    .flat_map(|text| text.lines())
+                    .for_each(|line| println!("      {line}"));
+                match verdict {
+                    Verdict::Verified(_) => println!("    verified in {took:.1} s"),
+                    Verdict::Replaced { by, .. } => {
+                        println!("    replaced in {took:.1} s: this router forwards nothing; {by}");
+                        replaced.push(format!("{number} ({})", step.name));
+                    }
+                }
+            }
+            Err(error) => {
+                let folder = diag::collect(&story.rack.lab, Some(story.router.as_ref()));
+                println!("    FAILED after {took:.1} s: {error:#}");
+                println!(
+                    "demo: step {number} failed; logs and state: {}",
+                    folder.display()
+                );
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    println!("demo: took {:.0} s", started.elapsed().as_secs_f64());
+    finish(story, &replaced, flags.keep)
+}
+
+/// Keeps or removes the lab, and says the last line.
+fn finish(mut story: Story, replaced: &[String], keep: bool) -> Result<ExitCode> {
+    if keep {
+        fs::write(kept_mark(std::process::id()), "")?;
+        story.rack.lab.kept().keep();
+        story.print_tour()?;
+    } else {
+        story.rack.lab.succeeded();
+    }
+    drop(story);
+    let steps = STEPS.len();
+    if replaced.is_empty() {
+        println!("demo: {steps} of {steps} steps verified");
+    } else {
+        let verified = steps - replaced.len();
+        let names = replaced.join(", ");
+        println!(
+            "demo: {verified} of {verified} steps verified, {} replaced: {names}",
+            replaced.len()
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }

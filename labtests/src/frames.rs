@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -49,7 +49,6 @@ pub(crate) enum Said {
 /// A frame that was seen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
-    pub(crate) at: Instant,
     pub(crate) source: Mac,
     pub(crate) said: Said,
 }
@@ -92,9 +91,8 @@ fn listen(mut socket: Socket, stop: &AtomicBool) -> Vec<Seen> {
         let Ok(length) = socket.read(&mut buffer) else {
             continue;
         };
-        let at = Instant::now();
         if let Some((source, said)) = read(&buffer[..length]) {
-            seen.push(Seen { at, source, said });
+            seen.push(Seen { source, said });
         }
     }
     seen

@@ -157,6 +157,11 @@ impl Router for Frr {
         texts.join("\n")
     }
 
+    fn stop(&mut self) -> Result<()> {
+        self.bgpd.kill()?;
+        self.zebra.kill()
+    }
+
     fn check_alive(&mut self) -> Result<()> {
         self.zebra.check_alive()?;
         self.bgpd.check_alive()

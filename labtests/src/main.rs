@@ -11,6 +11,7 @@
     reason = "a command-line tool speaks on its standard streams"
 )]
 
+mod bench;
 mod bird;
 mod capture;
 mod client;
@@ -29,6 +30,7 @@ mod proxy;
 mod rack;
 mod router;
 mod scenario;
+mod story;
 mod wait;
 
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ labtests VERB [flags]        (root; `cargo xtask` builds and calls it)
 
   demo --ringbolt PROGRAM [--router bird|frr|ringbolt] [--seed N] [--keep] [--down]
   run  --ringbolt PROGRAM [--filter TEXT] [--list]
+  bench NAME --ringbolt PROGRAM [--json FILE] [--rounds N]
 ";
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let outcome = match verb.as_str() {
         "demo" => demo::run(rest),
         "run" => scenario::run(rest),
+        "bench" => bench::run(rest),
         "pod" => pod::serve(rest).map(|()| ExitCode::SUCCESS),
         "proxy" => proxy::follow(rest).map(|()| ExitCode::SUCCESS),
         _ => {

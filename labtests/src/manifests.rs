@@ -32,19 +32,33 @@ impl Directory {
 
     /// Writes objects into one file, replacing what it held.
     pub(crate) fn put(&self, file: &str, objects: &[Value]) -> Result<()> {
+        self.put_hidden(file, objects)?;
+        self.reveal(file)
+    }
+
+    /// Writes objects where nobody reads them yet; [`Directory::reveal`] makes them the file.
+    pub(crate) fn put_hidden(&self, file: &str, objects: &[Value]) -> Result<()> {
         let documents: Vec<String> = objects
             .iter()
             .map(serde_saphyr::to_string)
             .collect::<Result<_, _>>()
             .context("writing YAML")?;
-        self.put_text(file, &documents.join("---\n"))
+        Ok(fs::write(self.hidden(file), documents.join("---\n"))?)
+    }
+
+    /// Moves what was written hidden to its place.
+    pub(crate) fn reveal(&self, file: &str) -> Result<()> {
+        fs::rename(self.hidden(file), self.path.join(file)).with_context(|| file.to_owned())
     }
 
     /// Writes a file as it is.
     pub(crate) fn put_text(&self, file: &str, text: &str) -> Result<()> {
-        let hidden = self.path.join(format!(".{file}.new"));
-        fs::write(&hidden, text)?;
-        fs::rename(&hidden, self.path.join(file)).with_context(|| file.to_owned())
+        fs::write(self.hidden(file), text)?;
+        self.reveal(file)
+    }
+
+    fn hidden(&self, file: &str) -> PathBuf {
+        self.path.join(format!(".{file}.new"))
     }
 
     pub(crate) fn remove(&self, file: &str) -> Result<()> {
@@ -74,11 +88,11 @@ impl Directory {
     }
 
     /// The object that Ringbolt keeps for one of ours, if it has made one.
-    pub(crate) fn state(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+    pub(crate) fn state(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
         let path = self
             .path
             .join(".ringbolt")
-            .join(kind)
+            .join(plural)
             .join(namespace)
             .join(name);
         let text = fs::read_to_string(path).ok()?;
@@ -87,7 +101,7 @@ impl Directory {
 
     /// The addresses in a Service's status.
     pub(crate) fn addresses(&self, namespace: &str, service: &str) -> Vec<IpAddr> {
-        let Some(state) = self.state("Service", namespace, service) else {
+        let Some(state) = self.state("services", namespace, service) else {
             return Vec::new();
         };
         let ingress = state["status"]["loadBalancer"]["ingress"]
@@ -111,13 +125,6 @@ fn is_manifest(path: &Path) -> bool {
     yaml && !hidden
 }
 
-/// Which address families a Service asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Families {
-    Dual,
-    V4,
-}
-
 /// Where traffic may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Policy {
@@ -125,13 +132,12 @@ pub(crate) enum Policy {
     Local,
 }
 
-/// What a Service of the lab is made of. Port 80 of TCP and UDP leads to [`crate::pod::PORT`].
+/// What a Service of the lab is made of: both families; port 80 of TCP and UDP leads to [`crate::pod::PORT`].
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceSpec<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
     pub(crate) pool: &'a str,
-    pub(crate) families: Families,
     pub(crate) policy: Policy,
     /// Addresses asked for by annotation.
     pub(crate) requested: &'a [IpAddr],
@@ -146,18 +152,19 @@ pub(crate) fn service(spec: &ServiceSpec<'_>) -> Value {
         let list: Vec<String> = spec.requested.iter().map(ToString::to_string).collect();
         annotations["ringbolt.io/loadBalancerIPs"] = json!(list.join(","));
     }
-    let (policy, families) = match spec.families {
-        Families::Dual => ("RequireDualStack", json!(["IPv4", "IPv6"])),
-        Families::V4 => ("SingleStack", json!(["IPv4"])),
+    let target = crate::pod::PORT;
+    let port = |name: &str, protocol: &str| json!({"name": name, "protocol": protocol, "port": SERVICE_PORT, "targetPort": target});
+    let policy = match spec.policy {
+        Policy::Cluster => "Cluster",
+        Policy::Local => "Local",
     };
-    let port = |name: &str, protocol: &str| json!({"name": name, "protocol": protocol, "port": SERVICE_PORT, "targetPort": crate::pod::PORT});
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"namespace": spec.namespace, "name": spec.name, "annotations": annotations},
         "spec": {
             "type": "LoadBalancer",
-            "ipFamilyPolicy": policy, "ipFamilies": families,
-            "externalTrafficPolicy": match spec.policy { Policy::Cluster => "Cluster", Policy::Local => "Local" },
+            "ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"],
+            "externalTrafficPolicy": policy,
             "selector": {"app": spec.name},
             "ports": [port("tcp", "TCP"), port("udp", "UDP")],
         },

@@ -55,6 +55,24 @@ impl Ringbolt {
         Daemon::start(&format!("speaker-{node}"), &mut command, folder, kept)
     }
 
+    /// Starts a speaker as an operator would, with its default log level.
+    pub(crate) fn quiet_speaker(
+        &self,
+        space: &Netns,
+        node: &str,
+        directory: &Directory,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Daemon> {
+        let mut command = space.command(&self.program);
+        command
+            .arg("speaker")
+            .arg("--manifests")
+            .arg(directory.path())
+            .args(["--node-name", node]);
+        Daemon::start(&format!("speaker-{node}"), &mut command, folder, kept)
+    }
+
     /// Starts the controller.
     pub(crate) fn controller(
         &self,

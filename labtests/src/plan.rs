@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) public: [String; 2],
     /// Ranges of the pool on the segment.
     pub(crate) local: [String; 2],
+    /// TCP-MD5 on the sessions.
+    pub(crate) password: Option<String>,
     /// Kubernetes namespace of the Services.
     pub(crate) namespace: String,
     /// What every drawn name ends with.
@@ -94,6 +96,7 @@ impl Plan {
         let public = usize::try_from(pick(0, 0, 4)).unwrap_or_default();
         let quarter = pick(1, 0, 3) * 64;
         let first_tree = usize::try_from(pick(0, 0, 11)).unwrap_or_default();
+        let password = (pick(0, 0, 1) == 1).then(|| format!("rope-{:04x}", pick(0, 0, 0xffff)));
         let suffix = if drawn {
             format!("-{:03x}", pick(0, 0, 0xfff))
         } else {
@@ -126,6 +129,7 @@ impl Plan {
                 format!("10.{octet}.2.192-10.{octet}.2.220"),
                 format!("{}-{}", v6(octet, 2, 0xc0), v6(octet, 2, 0xff)),
             ],
+            password,
             namespace: if drawn {
                 format!("shop{suffix}")
             } else {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::netns::{Signal, signal};
-use crate::wait::wait_for;
+use crate::wait::{Hopeless, wait_for};
 
 /// Whether a lab outlives the process that made it. Shared by the lab and everything in it.
 #[derive(Debug, Clone, Default)]
@@ -77,11 +77,13 @@ impl Daemon {
     pub(crate) fn check_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!(
-                "{} has ended ({status}); its last words:\n{}",
-                self.name,
-                self.last_words()
-            ),
+            Some(status) => {
+                let (name, words) = (&self.name, self.last_words());
+                Err(Hopeless(format!(
+                    "{name} has ended ({status}); its last words:\n{words}"
+                ))
+                .into())
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, thread, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::manifests::{Directory, Policy};
@@ -72,7 +72,7 @@ pub(crate) fn follow(args: &[String]) -> Result<()> {
 /// Names, times and lengths of everything below the directory: what has to change for the rules to change.
 fn stamps(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
     let mut stamps = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf(), folder.join(".ringbolt/Service")];
+    let mut folders = vec![folder.to_path_buf(), folder.join(".ringbolt/services")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };
@@ -201,15 +201,6 @@ fn ruleset(node: &str, frontends: &[Frontend]) -> String {
         }
     }
     text
-}
-
-/// An error unless a node's rules hold what the proxy would write for these addresses now.
-pub(crate) fn knows(space: &Netns, address: IpAddr) -> Result<()> {
-    let rules = space.run("nft list table inet lab")?;
-    if !rules.contains(&address.to_string()) {
-        bail!("the proxy of {} does not know {address} yet", space.name());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

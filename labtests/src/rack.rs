@@ -142,7 +142,7 @@ impl Rack {
             name: node.name.clone(),
             address: node.rack[0],
             asn: self.plan.node_asn,
-            password: None,
+            password: self.plan.password.clone(),
         });
         RouterSetup {
             asn: self.plan.router_asn,
@@ -154,6 +154,7 @@ impl Rack {
 
     /// Writes the pools, the peer and the advertisements of the story.
     pub(crate) fn write_configuration(&self) -> Result<()> {
+        self.write_peer(self.peer_spec())?;
         let resource = manifests::resource;
         let pools = [
             resource(
@@ -168,14 +169,7 @@ impl Rack {
             ),
         ];
         self.directory.put("pools.yaml", &pools)?;
-        let peer = json!({
-            "myASN": self.plan.node_asn,
-            "peerASN": self.plan.router_asn,
-            "peerAddress": self.plan.router[0],
-            "connectTime": "1s",
-        });
         let bgp = [
-            resource("BGPPeer", "tor", peer),
             resource(
                 "BGPAdvertisement",
                 "services",
@@ -189,6 +183,29 @@ impl Rack {
             "layer2.yaml",
             &[resource("L2Advertisement", "segment", layer2)],
         )
+    }
+
+    /// Writes the session with the router.
+    pub(crate) fn write_peer(&self, spec: Value) -> Result<()> {
+        self.directory
+            .put("peer.yaml", &[manifests::resource("BGPPeer", "tor", spec)])
+    }
+
+    /// The session with the router: both families on it, and timers that notice a dead node soon.
+    pub(crate) fn peer_spec(&self) -> Value {
+        let mut spec = json!({
+            "myASN": self.plan.node_asn,
+            "peerASN": self.plan.router_asn,
+            "peerAddress": self.plan.router[0],
+            "families": ["IPv4", "IPv6"],
+            "connectTime": "1s",
+            "holdTime": "9s",
+            "keepaliveTime": "3s",
+        });
+        if let Some(password) = &self.plan.password {
+            spec["password"] = json!(password);
+        }
+        spec
     }
 
     /// Writes a Service.

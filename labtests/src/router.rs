@@ -81,6 +81,9 @@ pub(crate) trait Router {
     /// Everything, for a folder of diagnostics.
     fn state(&self) -> String;
 
+    /// Ends it, without a farewell.
+    fn stop(&mut self) -> Result<()>;
+
     /// An error once its process has ended.
     fn check_alive(&mut self) -> Result<()>;
 }

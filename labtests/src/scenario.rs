@@ -2,7 +2,11 @@
 //!
 //! Prints a line for every scenario and at the end a result line in the form of Rust's own test programs.
 
+mod announcing;
 mod lab_itself;
+mod segment;
+mod standalone;
+mod tale;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -11,14 +15,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::bird::Bird;
 use crate::diag;
-use crate::frr::Frr;
 use crate::netns;
 use crate::node::Ringbolt;
 use crate::plan::Plan;
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind};
+use crate::story::{Story, start_router};
 
 /// One test in a lab. Its name is a sentence.
 pub(crate) struct Scenario {
@@ -27,7 +30,15 @@ pub(crate) struct Scenario {
 }
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    [lab_itself::SCENARIOS].into_iter().flatten()
+    [
+        lab_itself::SCENARIOS,
+        announcing::SCENARIOS,
+        segment::SCENARIOS,
+        standalone::SCENARIOS,
+        tale::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// `labtests run`.
@@ -127,12 +138,23 @@ pub(crate) fn with_rack(
     }
 }
 
-/// Starts the daemon that plays the router.
-pub(crate) fn start_router(rack: &Rack, kind: RouterKind) -> Result<Box<dyn Router>> {
-    let (setup, lab) = (rack.router_setup(), &rack.lab);
-    Ok(match kind {
-        RouterKind::Bird => Box::new(Bird::start(&rack.router, &setup, lab.folder(), lab.kept())?),
-        RouterKind::Frr => Box::new(Frr::start(&rack.router, &setup, lab.folder(), lab.kept())?),
-        RouterKind::Ringbolt => bail!("scenarios use routers that forward"),
-    })
+/// Builds a rack with everything running in it, and runs `body`.
+pub(crate) fn with_story(
+    name: &str,
+    plan: Plan,
+    kind: RouterKind,
+    ringbolt: &Ringbolt,
+    body: impl FnOnce(&mut Story) -> Result<()>,
+) -> Result<()> {
+    let mut story = Story::begin(name, plan, kind, ringbolt.clone())?;
+    match body(&mut story).and_then(|()| story.check_alive()) {
+        Ok(()) => {
+            story.rack.lab.succeeded();
+            Ok(())
+        }
+        Err(error) => {
+            let folder = diag::collect(&story.rack.lab, Some(story.router.as_ref()));
+            Err(error.context(format!("logs and state: {}", folder.display())))
+        }
+    }
 }

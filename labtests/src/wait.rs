@@ -1,5 +1,6 @@
 //! Waiting for a condition, and watching that one holds. The only places of the labs that sleep.
 
+use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,20 @@ use crate::netns;
 const POLL: Duration = Duration::from_millis(20);
 const PROGRESS: Duration = Duration::from_secs(4);
 
+/// A reason that no waiting will cure: what is waited for cannot come any more.
+#[derive(Debug)]
+pub(crate) struct Hopeless(pub(crate) String);
+
+impl fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Hopeless {}
+
 /// Tries `probe` until it succeeds. An error of the probe means "not yet, because"; after `limit` the last one
-/// is the failure. Says every few seconds what it waits for.
+/// is the failure, and one that is [`Hopeless`] is so at once. Says every few seconds what it waits for.
 pub(crate) fn wait_for<T>(
     what: &str,
     limit: Duration,
@@ -24,6 +37,9 @@ pub(crate) fn wait_for<T>(
             Ok(value) => return Ok(value),
             Err(reason) => reason,
         };
+        if reason.chain().any(|cause| cause.is::<Hopeless>()) {
+            return Err(reason).context(what.to_owned());
+        }
         if netns::is_interrupted() {
             bail!("interrupted while waiting: {what}");
         }

@@ -1,19 +1,22 @@
 //! The lab without Ringbolt: BIRD announces for every node, the addresses are written by hand. What passes here
 //! is not Ringbolt's merit, and what fails here is not its fault.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use ipnet::IpNet;
 use serde_json::json;
 
 use super::{Scenario, with_rack};
 use crate::bird::{Bird, announcer};
 use crate::client::{Transport, ask, ask_many};
-use crate::manifests::{Families, Policy, SERVICE_PORT, ServiceSpec, service};
+use crate::manifests::{Policy, SERVICE_PORT, ServiceSpec, service};
 use crate::node::Ringbolt;
-use crate::plan::Plan;
+use crate::plan::{NodePlan, Plan};
 use crate::pod;
+use crate::rack::Rack;
 use crate::router::{RouterKind, established, has_next_hops};
 use crate::wait::wait_for;
 
@@ -45,54 +48,10 @@ fn carries_traffic(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
         kind,
         ringbolt,
         |rack, router| {
-            let plan = rack.plan.clone();
             let vips: [IpAddr; 2] = ["192.0.2.70".parse()?, "2001:db8:4d:64::70".parse()?];
-            let mut announcers = Vec::new();
-            for node in &plan.nodes {
-                let hosts = vips.map(ipnet::IpNet::from);
-                let prefixes = [&hosts[..], &node.pod_cidrs[..]].concat();
-                let text = announcer(
-                    node.rack[0],
-                    plan.node_asn,
-                    plan.router[0],
-                    plan.router_asn,
-                    &prefixes,
-                )?;
-                let space = rack.node_space(&node.name)?;
-                let name = format!("announcer-{}", node.name);
-                announcers.push(Bird::start_with(
-                    space,
-                    &name,
-                    &text,
-                    rack.lab.folder(),
-                    rack.lab.kept(),
-                )?);
-            }
-            let spec = ServiceSpec {
-                namespace: &plan.namespace,
-                name: "web",
-                pool: "public",
-                families: Families::Dual,
-                policy: Policy::Cluster,
-                requested: &[],
-            };
-            rack.put_service(&service(&spec))?;
-            let pods: Vec<&str> = plan
-                .nodes
-                .iter()
-                .map(|node| node.pods[0].name.as_str())
-                .collect();
-            rack.put_endpoints("web", &pods)?;
-            let state = rack
-                .directory
-                .path()
-                .join(".ringbolt/Service")
-                .join(&plan.namespace);
-            std::fs::create_dir_all(&state)?;
-            let ingress =
-                json!({"status": {"loadBalancer": {"ingress": vips.map(|ip| json!({"ip": ip}))}}});
-            std::fs::write(state.join("web"), ingress.to_string())?;
-
+            let _announcers = announce(rack, vips)?;
+            publish(rack, vips)?;
+            let plan = &rack.plan;
             let neighbours: Vec<IpAddr> = plan.nodes.iter().map(|node| node.rack[0]).collect();
             wait_for("sessions", LIMIT, || established(router, &neighbours))?;
             for vip in vips {
@@ -109,22 +68,66 @@ fn carries_traffic(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
                     })?;
                 }
             }
-            let (first, last) = (
+            let (from, to) = (
                 &plan.nodes[0].pods[0],
                 &plan.nodes[plan.nodes.len() - 1].pods[1],
             );
-            for family in 0..2 {
-                let to = SocketAddr::new(last.addresses[family], pod::PORT);
+            for (source, target) in from.addresses.into_iter().zip(to.addresses) {
                 let answer = wait_for("a pod", LIMIT, || {
-                    ask(rack.pod_space(&first.name)?, Transport::Tcp, to)
+                    let space = rack.pod_space(&from.name)?;
+                    ask(space, Transport::Tcp, SocketAddr::new(target, pod::PORT))
                 })?;
-                ensure!(
-                    answer.seen == first.addresses[family],
-                    "the pod saw {}",
-                    answer.seen
-                );
+                ensure!(answer.seen == source, "the pod saw {}", answer.seen);
             }
             rack.check_alive()
         },
     )
+}
+
+/// A BIRD on every node that says what a speaker would say.
+fn announce(rack: &Rack, vips: [IpAddr; 2]) -> Result<Vec<Bird>> {
+    let plan = &rack.plan;
+    let start = |node: &NodePlan| {
+        let prefixes = [&vips.map(IpNet::from)[..], &node.pod_cidrs[..]].concat();
+        let text = announcer(
+            node.rack[0],
+            plan.node_asn,
+            plan.router[0],
+            plan.router_asn,
+            &prefixes,
+        )?;
+        let name = format!("announcer-{}", node.name);
+        let space = rack.node_space(&node.name)?;
+        Bird::start_with(space, &name, &text, rack.lab.folder(), rack.lab.kept())
+    };
+    plan.nodes.iter().map(start).collect()
+}
+
+/// A Service with its addresses in the state, as a controller would have written them.
+fn publish(rack: &Rack, vips: [IpAddr; 2]) -> Result<()> {
+    let namespace = &rack.plan.namespace;
+    let spec = ServiceSpec {
+        namespace,
+        name: "web",
+        pool: "public",
+        policy: Policy::Cluster,
+        requested: &[],
+    };
+    rack.put_service(&service(&spec))?;
+    let pods: Vec<&str> = rack
+        .plan
+        .nodes
+        .iter()
+        .map(|node| &*node.pods[0].name)
+        .collect();
+    rack.put_endpoints("web", &pods)?;
+    let folder = rack
+        .directory
+        .path()
+        .join(".ringbolt/services")
+        .join(namespace);
+    fs::create_dir_all(&folder)?;
+    let ingress = vips.map(|ip| json!({"ip": ip}));
+    let state = json!({"status": {"loadBalancer": {"ingress": ingress}}});
+    Ok(fs::write(folder.join("web"), state.to_string())?)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{holds_for, wait_for};
+use super::{Hopeless, holds_for, wait_for};
 
 #[test]
 fn the_first_success_is_returned() {
@@ -28,6 +28,14 @@ fn the_last_reason_is_the_failure() {
         text.contains("never") && text.contains("the reason"),
         "{text}"
     );
+}
+
+#[test]
+fn a_hopeless_reason_ends_the_wait() {
+    let found: Result<()> = wait_for("never", Duration::from_secs(60), || {
+        Err(Hopeless("it is dead".to_owned()).into())
+    });
+    assert!(format!("{:#}", found.expect_err("a failure")).contains("it is dead"));
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Benchmarks: Ringbolt beside the daemons it is compared with, in the same run, taking turns.
+//!
+//! A case is measured in rounds; the best round of each daemon counts, so that a busy moment of the machine costs
+//! nobody the comparison. The load generator and its share of the processor are the same for all.
+
+mod daemon;
+mod originate;
+mod report;
+mod sink;
+mod usage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::netns;
+use crate::node::Ringbolt;
+
+/// What `bench` was given.
+#[derive(Debug)]
+struct Flags {
+    name: String,
+    ringbolt: PathBuf,
+    json: Option<PathBuf>,
+    rounds: usize,
+}
+
+impl Flags {
+    fn parse(args: &[String]) -> Result<Self> {
+        let (mut name, mut ringbolt, mut json, mut rounds) = (None, None, None, 3);
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--ringbolt" => ringbolt = args.next().map(PathBuf::from),
+                "--json" => json = Some(args.next().context("--json needs a file")?.into()),
+                "--rounds" => {
+                    let text = args.next().and_then(|text| text.parse().ok());
+                    rounds = text.context("--rounds needs a number")?;
+                }
+                flag if flag.starts_with('-') => bail!("bench does not know `{flag}`"),
+                other => name = Some(other.to_owned()),
+            }
+        }
+        Ok(Self {
+            name: name.context("bench needs a name: originate")?,
+            ringbolt: ringbolt.context("--ringbolt PROGRAM is needed")?,
+            json,
+            rounds,
+        })
+    }
+}
+
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    let flags = Flags::parse(args)?;
+    netns::catch_interrupts();
+    let lines = match flags.name.as_str() {
+        "originate" => originate::run(&Ringbolt::at(flags.ringbolt)?, flags.rounds)?,
+        other => bail!("there is no bench `{other}`; there is originate"),
+    };
+    report::print(&lines);
+    if let Some(file) = flags.json {
+        report::write(&file, &lines)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

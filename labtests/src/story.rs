@@ -1,0 +1,198 @@
+//! A rack with Ringbolt running in it and a router that tells what it knows: what the demo and the scenarios
+//! start from, and the questions they both ask.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use ipnet::IpNet;
+
+use crate::bird::Bird;
+use crate::frr::Frr;
+use crate::manifests::{Policy, SERVICE_PORT, ServiceSpec, service};
+use crate::node::Ringbolt;
+use crate::plan::{Plan, same_family};
+use crate::rack::Rack;
+use crate::router::{Router, RouterKind, Routes, established, has_next_hops};
+use crate::wait::wait_for;
+
+/// How long anything may take that is not said to be quicker.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The lab of the story. The router comes first: it ends before the lab does.
+pub(crate) struct Story {
+    pub(crate) router: Box<dyn Router>,
+    pub(crate) kind: RouterKind,
+    pub(crate) rack: Rack,
+}
+
+impl Story {
+    /// Builds the lab and starts everything in it.
+    pub(crate) fn begin(
+        name: &str,
+        plan: Plan,
+        kind: RouterKind,
+        ringbolt: Ringbolt,
+    ) -> Result<Self> {
+        let mut rack = Rack::build(name, plan, ringbolt)?;
+        rack.write_configuration()?;
+        let router = start_router(&rack, kind)?;
+        rack.start_controller()?;
+        rack.start_speakers()?;
+        Ok(Self { router, kind, rack })
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.rack.plan
+    }
+
+    pub(crate) fn forwards(&self) -> bool {
+        self.kind != RouterKind::Ringbolt
+    }
+
+    /// Writes a Service and its endpoints.
+    pub(crate) fn put(
+        &self,
+        name: &str,
+        pool: &str,
+        policy: Policy,
+        pods: &[String],
+        requested: &[IpAddr],
+    ) -> Result<()> {
+        let namespace = self.plan().namespace.clone();
+        let full = self.plan().service(name);
+        let spec = ServiceSpec {
+            namespace: &namespace,
+            name: &full,
+            pool,
+            policy,
+            requested,
+        };
+        let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
+        self.rack.put_endpoints(&full, &pods)?;
+        self.rack.put_service(&service(&spec))
+    }
+
+    /// The addresses of a Service, IPv4 first, once it has both.
+    pub(crate) fn addresses(&self, name: &str) -> Result<[IpAddr; 2]> {
+        let full = self.plan().service(name);
+        let mut found = self.rack.directory.addresses(&self.plan().namespace, &full);
+        found.sort();
+        found
+            .try_into()
+            .map_err(|found| anyhow::anyhow!("{full} holds {found:?}"))
+    }
+
+    pub(crate) fn wait_addresses(&self, name: &str) -> Result<[IpAddr; 2]> {
+        wait_for(&format!("{name} holds two addresses"), LIMIT, || {
+            self.addresses(name)
+        })
+    }
+
+    /// Waits until the router's next hops for an address are these nodes, and returns what the router prints.
+    pub(crate) fn wait_next_hops(&self, address: IpAddr, nodes: &[String]) -> Result<String> {
+        let prefix = IpNet::from(address);
+        let hops = nodes
+            .iter()
+            .map(|name| {
+                let node = self
+                    .plan()
+                    .nodes
+                    .iter()
+                    .find(|node| node.name == *name)
+                    .context("no such node")?;
+                Ok(same_family(node.rack, address))
+            })
+            .collect::<Result<_>>()?;
+        let what = format!("{prefix} with {} next hops", nodes.len());
+        wait_for(&what, LIMIT, || {
+            has_next_hops(self.router.as_ref(), prefix, &hops)
+        })?;
+        self.router.shown(prefix)
+    }
+
+    /// Names of all nodes.
+    pub(crate) fn node_names(&self) -> Vec<String> {
+        self.plan()
+            .nodes
+            .iter()
+            .map(|node| node.name.clone())
+            .collect()
+    }
+
+    /// The first pod of every node.
+    pub(crate) fn first_pods(&self) -> Vec<String> {
+        self.plan()
+            .nodes
+            .iter()
+            .map(|node| node.pods[0].name.clone())
+            .collect()
+    }
+
+    pub(crate) fn wait_sessions(&self) -> Result<()> {
+        let neighbours: Vec<IpAddr> = self.plan().nodes.iter().map(|node| node.rack[0]).collect();
+        wait_for("every session Established", LIMIT, || {
+            established(self.router.as_ref(), &neighbours)
+        })
+    }
+
+    /// Addresses of all Services, and the router's routes: what must not change when nothing should.
+    pub(crate) fn picture(&self) -> Result<(BTreeMap<String, Vec<IpAddr>>, Routes)> {
+        let folder = self
+            .rack
+            .directory
+            .path()
+            .join(".ringbolt/services")
+            .join(&self.plan().namespace);
+        let mut services = BTreeMap::new();
+        for entry in std::fs::read_dir(folder)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                let addresses = self.rack.directory.addresses(&self.plan().namespace, &name);
+                services.insert(name, addresses);
+            }
+        }
+        ensure!(!services.is_empty(), "no Service has a status");
+        Ok((services, self.router.routes()?))
+    }
+
+    pub(crate) fn check_alive(&mut self) -> Result<()> {
+        self.router.check_alive()?;
+        self.rack.check_alive()
+    }
+
+    /// How to look around in a lab that is kept.
+    pub(crate) fn print_tour(&self) -> Result<()> {
+        let [v4, v6] = self.addresses("web")?;
+        let (client, router) = (self.rack.client.name(), self.rack.router.name());
+        let directory = self.rack.directory.path().display();
+        println!("The lab stays. Look around:");
+        println!("  ip netns exec {client} curl -s http://{v4}:{SERVICE_PORT}/");
+        println!(
+            "  ip netns exec {client} curl -s http://{}/",
+            SocketAddr::new(v6, SERVICE_PORT)
+        );
+        println!(
+            "  ip netns exec {router} ip route          (and ip -6 route: what the router forwards)"
+        );
+        println!("  ls {directory}                           (edit, and watch it follow)");
+        println!("  ls {directory}/.ringbolt                 (addresses, claims, events)");
+        println!("  tail -f {}/*.log", self.rack.lab.folder().display());
+        println!(
+            "A Service's address does not answer ping: only its ports are anybody's business."
+        );
+        println!("`cargo xtask demo --down` removes it.");
+        Ok(())
+    }
+}
+
+/// Starts the daemon that plays the router.
+pub(crate) fn start_router(rack: &Rack, kind: RouterKind) -> Result<Box<dyn Router>> {
+    let (setup, lab) = (rack.router_setup(), &rack.lab);
+    Ok(match kind {
+        RouterKind::Bird => Box::new(Bird::start(&rack.router, &setup, lab.folder(), lab.kept())?),
+        RouterKind::Frr => Box::new(Frr::start(&rack.router, &setup, lab.folder(), lab.kept())?),
+        RouterKind::Ringbolt => bail!("not yet"),
+    })
+}

@@ -9,14 +9,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sabotage::{Sabotage, Saboteur};
+use crate::sabotage::Sabotage;
 use crate::types::{ConnId, FamilySet};
-use crate::wire::{Cease, ErrorCode, Message, Notification, RouteRefresh, Update};
+use crate::wire::{Cease, Message, Notification};
 
 pub(crate) mod collision;
+mod conduct;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod dialler;
+pub(crate) mod event;
 pub(crate) mod negotiate;
 pub(crate) mod report;
 pub(crate) mod timers;
@@ -24,6 +26,8 @@ pub mod transition;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use event::{Afterwards, Effect, Env, SessionWake};
 
 pub use config::{GracefulRestart, Hops, Mode, PeerConfig, RemoteAsn};
 pub use negotiate::{Negotiated, Refresh, Restart};
@@ -34,100 +38,9 @@ pub use transition::State;
 use collision::{Contender, Rival, Verdict};
 use connection::{Connection, Origin};
 use dialler::{Dialler, Position};
+use event::Event;
 use negotiate::Identity;
-use timers::Jitter;
 use transition::{Action, EventKind, Step, transition};
-
-/// What a session needs from its Router while it handles something.
-#[derive(Debug)]
-pub(crate) struct Env<'a> {
-    pub(crate) now: Instant,
-    pub(crate) jitter: &'a mut Jitter,
-    /// The last number given to a dialled connection.
-    pub(crate) last_conn: &'a mut u64,
-    pub(crate) effects: &'a mut Vec<Effect>,
-    pub(crate) saboteur: Saboteur,
-}
-
-impl Env<'_> {
-    fn emit(&mut self, effect: Effect) {
-        self.effects.push(effect);
-    }
-}
-
-/// What a session asks of its Router.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Dial the peer.
-    Connect { conn: ConnId },
-    /// Close a connection, after the NOTIFICATION if there is one.
-    Close {
-        conn: ConnId,
-        farewell: Option<Notification>,
-    },
-    /// Established.
-    Up {
-        conn: ConnId,
-        negotiated: Arc<Negotiated>,
-    },
-    /// Not Established any longer.
-    Down { reason: DownReason },
-    /// An attempt ended before Established.
-    AttemptFailed { reason: DownReason },
-    /// A NOTIFICATION went either way.
-    Notification(NotificationRecord),
-    /// The peer told us something.
-    Learn(Update),
-    /// The peer wants to be told again, or brackets what it tells.
-    Refresh(RouteRefresh),
-}
-
-/// An event with what it brings along.
-#[derive(Debug)]
-enum Event {
-    Stop(Notification, DownReason),
-    TransportLost,
-    HoldExpired,
-    KeepaliveDue,
-    SendHoldExpired,
-    CollisionLost,
-    Open(Arc<Negotiated>),
-    /// An OPEN after the first: nobody looks into it.
-    AnotherOpen,
-    Keepalive,
-    Update(Update),
-    Refresh(RouteRefresh),
-    Notification(Notification),
-    Malformed(Notification),
-}
-
-impl Event {
-    const fn kind(&self) -> EventKind {
-        match self {
-            Self::Stop(..) => EventKind::Stop,
-            Self::TransportLost => EventKind::TransportLost,
-            Self::HoldExpired => EventKind::HoldExpired,
-            Self::KeepaliveDue => EventKind::KeepaliveDue,
-            Self::SendHoldExpired => EventKind::SendHoldExpired,
-            Self::CollisionLost => EventKind::CollisionLost,
-            Self::Open(_) | Self::AnotherOpen => EventKind::Open,
-            Self::Keepalive => EventKind::Keepalive,
-            Self::Update(_) => EventKind::Update,
-            Self::Refresh(_) => EventKind::Refresh,
-            Self::Notification(_) => EventKind::Notification,
-            Self::Malformed(_) => EventKind::Malformed,
-        }
-    }
-}
-
-/// What a running session does after it was told to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Afterwards {
-    /// Nothing: the peer is removed or we shut down.
-    Rest,
-    /// Start over after the back-off.
-    BackOff,
-}
 
 /// A configured peer's session.
 #[derive(Debug)]
@@ -473,165 +386,6 @@ impl Session {
         }
     }
 
-    /// An event of one connection.
-    fn apply(&mut self, id: ConnId, event: Event, env: &mut Env<'_>) {
-        let Some(conn) = self.connections.iter_mut().find(|conn| conn.id() == id) else {
-            return;
-        };
-        let before = conn.state();
-        let Step { next, action } = transition(before, event.kind());
-        match (action, event) {
-            (Action::Ignore, Event::TransportLost) => {
-                self.end(id, next, DownReason::ConnectionClosed, None, env);
-            }
-            (Action::Confirm, Event::Open(agreed)) => conn.confirm(agreed, env.now, env.jitter),
-            (Action::Establish, _) => {
-                conn.establish(env.now);
-                self.established_on(id, env);
-            }
-            (Action::Rearm, _) => conn.rearm_hold(env.now),
-            (Action::SendKeepalive, _) => conn.send_keepalive(env.now, env.jitter),
-            (Action::Learn, Event::Update(update)) => {
-                conn.rearm_hold(env.now);
-                env.emit(Effect::Learn(update));
-            }
-            (Action::Resend, Event::Refresh(refresh)) => env.emit(Effect::Refresh(refresh)),
-            (Action::Close, Event::Notification(notification)) => {
-                let record = record(&notification, Direction::Received);
-                self.remember(record.clone(), env);
-                self.end(
-                    id,
-                    next,
-                    DownReason::NotificationReceived(record),
-                    None,
-                    env,
-                );
-            }
-            (Action::Refuse(error), _) => {
-                let code = ErrorCode::FiniteStateMachine(error);
-                self.end_with(id, next, Notification::new(code, Vec::new()), None, env);
-            }
-            (Action::Notify, event) => self.notify(id, before, next, event, env),
-            // What is left of the table changes nothing.
-            _ => {}
-        }
-    }
-
-    fn notify(&mut self, id: ConnId, before: State, next: State, event: Event, env: &mut Env<'_>) {
-        let (notification, reason) = match event {
-            Event::Stop(cease, reason) => (cease, Some(reason)),
-            Event::HoldExpired => (
-                Notification::new(ErrorCode::HoldTimerExpired, Vec::new()),
-                Some(if before == State::Established {
-                    DownReason::HoldTimerExpired
-                } else {
-                    DownReason::HandshakeTimedOut
-                }),
-            ),
-            Event::SendHoldExpired => (
-                Notification::new(ErrorCode::SendHoldTimerExpired, Vec::new()),
-                Some(DownReason::SendHoldTimerExpired),
-            ),
-            Event::CollisionLost => {
-                self.collisions += 1;
-                let cease = Notification::cease(Cease::CollisionResolution);
-                (cease, Some(DownReason::CollisionLost))
-            }
-            Event::Malformed(notification) => (notification, None),
-            // The table asks for a NOTIFICATION for no other event.
-            Event::TransportLost
-            | Event::KeepaliveDue
-            | Event::Open(_)
-            | Event::AnotherOpen
-            | Event::Keepalive
-            | Event::Update(_)
-            | Event::Refresh(_)
-            | Event::Notification(_) => return,
-        };
-        self.end_with(id, next, notification, reason, env);
-    }
-
-    /// Established wins over everything else that was tried.
-    fn established_on(&mut self, id: ConnId, env: &mut Env<'_>) {
-        let others = self
-            .connections
-            .iter()
-            .map(Connection::id)
-            .filter(|other| *other != id);
-        for other in others.collect::<Vec<_>>() {
-            self.apply(other, Event::CollisionLost, env);
-        }
-        if self.dialler.dialling().is_some() {
-            self.drive(EventKind::CollisionLost, env);
-        }
-        if let Some(agreed) = self.connection(id).and_then(Connection::negotiated) {
-            env.emit(Effect::Up {
-                conn: id,
-                negotiated: Arc::clone(agreed),
-            });
-        }
-    }
-
-    fn end_with(
-        &mut self,
-        id: ConnId,
-        next: State,
-        notification: Notification,
-        reason: Option<DownReason>,
-        env: &mut Env<'_>,
-    ) {
-        let record = record(&notification, Direction::Sent);
-        self.remember(record.clone(), env);
-        let reason = reason.unwrap_or(DownReason::NotificationSent(record));
-        self.end(id, next, reason, Some(notification), env);
-    }
-
-    /// A connection ends; what becomes of the session follows from `next`.
-    fn end(
-        &mut self,
-        id: ConnId,
-        next: State,
-        reason: DownReason,
-        farewell: Option<Notification>,
-        env: &mut Env<'_>,
-    ) {
-        let Some(at) = self.connections.iter().position(|conn| conn.id() == id) else {
-            return;
-        };
-        let conn = self.connections.remove(at);
-        env.emit(Effect::Close { conn: id, farewell });
-        if conn.state() == State::Established {
-            let stood = env.now.saturating_duration_since(conn.since());
-            if conn.stable_after().is_some_and(|span| stood > span) {
-                self.dialler.forgive();
-            }
-            self.flaps += 1;
-            self.last_down = Some(reason.clone());
-            env.emit(Effect::Down { reason });
-        } else if reason != DownReason::CollisionLost {
-            self.last_down = Some(reason.clone());
-            env.emit(Effect::AttemptFailed { reason });
-        }
-        if self.connections.is_empty() && self.dialler.dialling().is_none() {
-            self.back_off(next, env);
-        }
-    }
-
-    /// Nothing is left: waits in `state` until it is time to try again.
-    fn back_off(&mut self, state: State, env: &mut Env<'_>) {
-        let first = self.config.connect_retry;
-        match (state, self.config.mode) {
-            (State::Active, Mode::Passive) => self.dialler.pause(),
-            (State::Active, Mode::Active) => self.dialler.wait(first, env.now, env.jitter),
-            _ => self.dialler.keep_out(first, env.now, env.jitter),
-        }
-    }
-
-    fn remember(&mut self, record: NotificationRecord, env: &mut Env<'_>) {
-        self.last_notification = Some(record.clone());
-        env.emit(Effect::Notification(record));
-    }
-
     fn note_state(&mut self, now: Instant) {
         let state = self.state();
         if self.since.0 != state {
@@ -702,22 +456,5 @@ impl Session {
 
     pub(crate) const fn last_notification(&self) -> Option<&NotificationRecord> {
         self.last_notification.as_ref()
-    }
-}
-
-/// What a session's next deadline is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum SessionWake {
-    Timer(Timer),
-    Retry,
-}
-
-fn record(notification: &Notification, direction: Direction) -> NotificationRecord {
-    let (code, subcode) = notification.code.octets();
-    NotificationRecord {
-        direction,
-        code,
-        subcode,
-        text: notification.text().map(Arc::from),
     }
 }

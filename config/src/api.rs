@@ -7,6 +7,10 @@
     unreachable_pub,
     reason = "KubeSchema's derive repeats each public struct inside a function"
 )]
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "printed columns are attributes of one name and often of one type"
+)]
 
 pub mod allocation;
 pub mod bfd;

@@ -53,7 +53,8 @@ pub struct EndpointSliceView {
     pub name: Arc<str>,
     /// Service the slice belongs to; without the label it belongs to none.
     pub service: Option<ServiceKey>,
-    /// `metadata.generation`, a part of the view that claims rest on (contracts 3.5); 0 if absent.
+    /// `metadata.generation`, a part of the view of endpoints that layer-2 claims rest on;
+    /// 0 if absent.
     pub generation: u64,
     /// What the addresses are.
     pub address_type: AddressType,

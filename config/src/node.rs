@@ -131,7 +131,7 @@ impl NodeView {
         }
     }
 
-    /// The node's address of a family for use within the cluster (contracts 5).
+    /// The node's address of a family for use within the cluster.
     pub fn internal_address(&self, like: IpAddr) -> Option<IpAddr> {
         self.addresses
             .iter()

@@ -154,6 +154,8 @@ pub struct ServiceView {
     pub external_ips: BTreeSet<IpAddr>,
     /// `spec.clusterIPs`.
     pub cluster_ips: Vec<IpAddr>,
+    /// Annotations that seem to wish something and that nothing here reads.
+    pub unread_annotations: Vec<Box<str>>,
     /// What could not be read.
     pub problems: Vec<ServiceProblem>,
 }
@@ -226,6 +228,7 @@ impl ServiceView {
                 .flatten()
                 .filter_map(|text| parse_ip(text))
                 .collect(),
+            unread_annotations: annotations::unread(&annotations),
             key,
             problems,
         }

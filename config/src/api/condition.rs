@@ -114,3 +114,6 @@ pub(crate) fn conditions(generator: &mut schemars::SchemaGenerator) -> schemars:
     schema.insert("maxItems".into(), 16.into());
     schema
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,9 @@ fn bounds<T: fmt::Display>(
     }
 }
 
+/// What belongs to the API server.
+const STANDARD: &[&str] = &["apiVersion", "kind", "metadata"];
+
 /// More faults than anybody reads.
 const MAX_FAULTS: usize = 100;
 
@@ -154,26 +157,14 @@ pub fn schema(kind: Kind) -> Option<&'static JSONSchemaProps> {
     SCHEMAS.get(kind.as_str())
 }
 
-/// All faults of a document of one of our kinds, the first [`MAX_FAULTS`] of them. `metadata`,
-/// `apiVersion` and `kind` belong to the API server and are not looked at.
+/// All faults of a document of one of our kinds, or the first hundred of them. What
+/// belongs to the API server is not looked at.
 pub fn against_schema(kind: Kind, value: &Value) -> Vec<FieldFault> {
     let mut faults = Vec::new();
     let Some(schema) = schema(kind) else {
         return faults;
     };
-    let Value::Object(map) = value else {
-        return vec![FieldFault::new(
-            "",
-            FaultReason::WrongType {
-                expected: "object".into(),
-            },
-        )];
-    };
-    let mut map = map.clone();
-    for standard in ["apiVersion", "kind", "metadata"] {
-        map.remove(standard);
-    }
-    walk(schema, &Value::Object(map), &mut String::new(), &mut faults);
+    walk(schema, value, &mut String::new(), &mut faults);
     faults
 }
 
@@ -268,10 +259,14 @@ fn object(
     let lacks = |key: &&String| map.get(*key).is_none_or(Value::is_null);
     for key in schema.required.iter().flatten().filter(lacks) {
         within(path, key, |path| {
-            faults.push(FieldFault::new(path, FaultReason::Missing))
+            faults.push(FieldFault::new(path, FaultReason::Missing));
         });
     }
+    let at_root = path.is_empty();
     for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+        if at_root && STANDARD.contains(&key.as_str()) {
+            continue;
+        }
         within(path, key, |path| {
             match (
                 schema.properties.as_ref().and_then(|p| p.get(key)),

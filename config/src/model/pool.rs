@@ -158,7 +158,8 @@ impl Pool {
     }
 
     /// Whether the allocator may choose an address that nobody asked for by name: an IPv6 address
-    /// whose low 64 bits are zero only if it is listed singly (contracts 1.8).
+    /// whose low 64 bits are zero only if it is listed singly, since it may be
+    /// the subnet-router anycast address (RFC 4291 §2.6.1).
     pub fn is_chosen_freely(&self, address: IpAddr) -> bool {
         let IpAddr::V6(v6) = address else { return true };
         let low = v6.to_bits() & u128::from(u64::MAX);

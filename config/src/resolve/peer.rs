@@ -21,7 +21,7 @@ const PORT: u16 = 179;
 const HOLD_S: u64 = 90;
 /// Time between attempts to connect where none is given, seconds.
 const CONNECT_S: u64 = 5;
-/// Wait of a drain where none is given, seconds (contracts 4.1).
+/// Wait of a drain where none is given, seconds.
 const DRAIN_S: u32 = 3;
 /// Greatest that fits into an OPEN's hold time, seconds.
 const MAX_TIME_S: u64 = 65_535;

@@ -45,6 +45,16 @@ pub const AS_PATH_PREPEND: &str = "ringbolt.io/as-path-prepend";
 /// Link bandwidth of the Service's routes.
 pub const LINK_BANDWIDTH: &str = "ringbolt.io/link-bandwidth";
 
+/// Domains whose annotations on a Service are wishes for its address or its routes.
+const DOMAINS: &[&str] = &[
+    "ringbolt.io/",
+    "metallb.io/",
+    "metallb.universe.tf/",
+    "lbipam.cilium.io/",
+    "kube-vip.io/",
+    "purelb.io/",
+];
+
 const ATTRIBUTES: &[&str] = &[
     COMMUNITIES,
     MED,
@@ -82,6 +92,19 @@ pub(super) struct Asked {
 /// Whether a field is about attributes of routes.
 pub(super) fn is_attribute(field: Field) -> bool {
     matches!(field, Field::Annotation(name) if ATTRIBUTES.contains(&name))
+}
+
+/// Annotations that seem to wish something and that nothing here reads: a word spelt wrong, or a
+/// feature of somebody else's. They are reported, never guessed.
+pub(super) fn unread(annotations: &Annotations) -> Vec<Box<str>> {
+    let read = |name: &str| {
+        [POOL, ADDRESSES, SHARING, ATTRIBUTES, &[ALLOCATED_FROM]]
+            .iter()
+            .any(|spellings| spellings.contains(&name))
+    };
+    let names = annotations.keys().map(String::as_str);
+    let ours = names.filter(|name| DOMAINS.iter().any(|domain| name.starts_with(domain)));
+    ours.filter(|name| !read(name)).map(Into::into).collect()
 }
 
 type Annotations = BTreeMap<String, String>;

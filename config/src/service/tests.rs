@@ -88,6 +88,17 @@ fn values_that_no_api_server_lets_through_are_named_and_stop_the_request() {
 }
 
 #[test]
+fn conditions_are_found_by_type() {
+    let condition = json!({
+        "type": "x", "status": "True", "reason": "y", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    let view = service(json!({"status": {"conditions": [condition]}}));
+    assert_eq!(view.condition("x").unwrap().reason, "y");
+    assert!(view.condition("y").is_none());
+}
+
+#[test]
 fn rule_12_old_spellings_of_addresses_are_read() {
     for (text, canonical) in [
         ("192.0.2.1", Some("192.0.2.1")),

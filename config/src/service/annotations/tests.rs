@@ -88,6 +88,26 @@ fn requests_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn annotations_of_known_domains_that_nothing_reads_are_reported() {
+    let annotations = [
+        POOL[1],
+        ALLOCATED_FROM,
+        MED,
+        "metallb.io/pool",
+        "purelb.io/x",
+        "a.io/b",
+    ];
+    let annotations = annotations
+        .iter()
+        .map(|name| ((*name).to_owned(), String::new()))
+        .collect();
+    assert_eq!(
+        unread(&annotations),
+        ["metallb.io/pool".into(), "purelb.io/x".into()]
+    );
+}
+
+#[test]
 fn an_empty_annotation_is_as_good_as_none() {
     let (asked, problems) = read_all(
         &[

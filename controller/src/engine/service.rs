@@ -1,0 +1,325 @@
+//! The next write for one Service: claim, then publish, then let go of what is not needed.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use ringbolt_cluster::{Event, EventType, Part, ServiceStatusPatch};
+use ringbolt_config::api::{IPAllocation, IPAllocationSpec};
+use ringbolt_config::names::allocation_name;
+use ringbolt_config::{PoolName, ServiceKey, ServiceView, Uid};
+
+use super::answers::About;
+use super::queue::Subject;
+use super::{Engine, Moment, Write};
+use crate::allocator::{Claim, Holder};
+use crate::projector::{ALLOCATED, project};
+use crate::reconcile::{Cause, Decision, Slot, Surroundings, Target, decide, request, tenancy};
+use crate::refusal::Refusal;
+
+/// A write, and what its answer is about.
+pub(super) type Step = Option<(Write, About)>;
+
+impl Engine {
+    pub(super) fn work_on_service(&mut self, key: &ServiceKey, now: Moment) -> Step {
+        if self.unclear.contains(&Subject::Service(key.clone())) {
+            return Some((Write::ReadService(key.clone()), About::ReadService));
+        }
+        let view = self.index.services.get(key).cloned()?;
+        let namespace_labels = self.index.namespace_labels(key.namespace());
+        let around = Surroundings {
+            settings: &self.settings,
+            allocator: &self.allocator,
+            namespace_labels: &namespace_labels,
+            now: now.wall,
+        };
+        let decision = decide(&around, &view);
+        self.counts.decisions += 1;
+        self.note(&view, &decision, now);
+        match &decision {
+            Decision::Ignore => {
+                self.takings.keep(&view.uid, []);
+                None
+            }
+            Decision::Keep(target) | Decision::Assign(target) => {
+                self.pursue(&view, &decision, target, now)
+            }
+            Decision::Clear(Cause::Deleted | Cause::NotOurs) => {
+                self.take_back(&view, &decision, now)
+            }
+            Decision::Clear(Cause::Refused(_)) | Decision::Wait(_) => {
+                self.takings.keep(&view.uid, []);
+                self.publish(&view, &decision, &[], now)
+            }
+        }
+    }
+
+    /// Remembers what a Service waits for, so that it is looked at when that changes.
+    fn note(&mut self, view: &ServiceView, decision: &Decision, now: Moment) {
+        let refusal = match decision {
+            Decision::Wait(refusal) | Decision::Clear(Cause::Refused(refusal)) => Some(refusal),
+            Decision::Keep(target) | Decision::Assign(target) => target.unmet.as_ref(),
+            Decision::Ignore | Decision::Clear(_) => None,
+        }
+        .cloned();
+        let pools = refusal.as_ref().map(|_| self.helpful_pools(view));
+        if let Some(until) = self.next_rested(pools.as_ref(), refusal.as_ref(), now) {
+            self.queue.at(until, Subject::Service(view.key.clone()));
+        }
+        self.set_waiting(&view.key, pools);
+        if let Some(case) = self.cases.get_mut(&view.key) {
+            case.refusal = refusal;
+        }
+    }
+
+    fn helpful_pools(&self, view: &ServiceView) -> BTreeSet<PoolName> {
+        let labels = self.index.namespace_labels(view.key.namespace());
+        let (Ok(request) | Err((request, _))) = request(view, &labels);
+        self.allocator.helpful_pools(&request)
+    }
+
+    /// When an address rests no longer that the Service could use.
+    fn next_rested(
+        &self,
+        pools: Option<&BTreeSet<PoolName>>,
+        refusal: Option<&Refusal>,
+        now: Moment,
+    ) -> Option<Instant> {
+        let pools = pools.into_iter().flatten();
+        let rested = pools.filter_map(|pool| self.allocator.next_rested(pool, now.wall));
+        let until = match refusal {
+            Some(Refusal::AddressResting { until, .. }) => Some(*until),
+            _ => None,
+        };
+        rested
+            .chain(until)
+            .min()
+            .map(|time| Self::instant_of(time, now))
+    }
+
+    /// Claims what is to be had, then publishes it.
+    fn pursue(
+        &mut self,
+        view: &ServiceView,
+        decision: &Decision,
+        target: &Target,
+        now: Moment,
+    ) -> Step {
+        let addresses: Vec<IpAddr> = target.slots.iter().map(|slot| slot.address).collect();
+        self.takings.keep(&view.uid, addresses.iter().copied());
+        for slot in &target.slots {
+            let wanted = self.claim_for(view, slot);
+            if self.is_held_up(view, slot.address) {
+                return None;
+            }
+            if self.allocator.claim(slot.address) != Some(&wanted) {
+                return Some(self.write_claim(wanted));
+            }
+        }
+        self.publish(view, decision, &addresses, now)
+    }
+
+    /// Waits if the claim on an address is being written or has to be read.
+    fn is_held_up(&mut self, view: &ServiceView, address: IpAddr) -> bool {
+        let subject = Subject::Claim(address);
+        let held_up = self.index.claims.is_writing(&address) || self.unclear.contains(&subject);
+        if held_up {
+            self.hold_up(Subject::Service(view.key.clone()), subject);
+        }
+        held_up
+    }
+
+    /// Waits until the claim on an address is read, unless it is known well enough.
+    fn is_unsure(&mut self, view: &ServiceView, address: IpAddr, now: Moment) -> bool {
+        let confirmed = self.index.claims.confirmed(&address);
+        if confirmed.is_some() && confirmed >= self.fresh_since(now.mono) {
+            return false;
+        }
+        self.doubt_claim(address);
+        self.hold_up(Subject::Service(view.key.clone()), Subject::Claim(address));
+        true
+    }
+
+    /// The claim as it should be for the Service to have the slot.
+    fn claim_for(&self, view: &ServiceView, slot: &Slot) -> Claim {
+        let known = self.allocator.claim(slot.address).cloned();
+        let mut claim = known.unwrap_or_else(|| Claim::unheld(slot.address));
+        let tenancy = tenancy(view);
+        let holder = Holder {
+            uid: view.uid.clone(),
+            key: view.key.clone(),
+            ports: tenancy
+                .as_ref()
+                .map(|t| t.ports.clone())
+                .unwrap_or_default(),
+        };
+        match claim.holders.iter_mut().find(|h| h.uid == view.uid) {
+            Some(entry) => *entry = holder,
+            None => claim.holders.push(holder),
+        }
+        if claim.holders.len() == 1 {
+            claim.sharing_key = tenancy.map(|t| t.key);
+        }
+        claim.pool = Some(slot.pool.clone());
+        claim.released_at = None;
+        claim
+    }
+
+    /// The write that makes a claim this.
+    pub(super) fn write_claim(&self, claim: Claim) -> (Write, About) {
+        let address = claim.address;
+        let write = match self.index.claims.get(&address) {
+            Some(object) => {
+                let mut object = IPAllocation::clone(object);
+                claim.write(&mut object);
+                Write::UpdateClaim(Box::new(object))
+            }
+            None => {
+                let name = allocation_name(address);
+                let mut object = IPAllocation::new(&name, IPAllocationSpec::default());
+                claim.write(&mut object);
+                Write::CreateClaim(Box::new(object))
+            }
+        };
+        (
+            write,
+            About::Claim {
+                address,
+                assumed: Some(claim),
+            },
+        )
+    }
+
+    /// Makes the Service say what was decided, once every claim that this rests on is certain.
+    fn publish(
+        &mut self,
+        view: &ServiceView,
+        decision: &Decision,
+        addresses: &[IpAddr],
+        now: Moment,
+    ) -> Step {
+        let Some(patch) = project(view, decision, now.wall) else {
+            return self.let_go(view, addresses, now);
+        };
+        if patch.ingress != Part::Keep {
+            let carried: BTreeSet<IpAddr> = view.addresses().collect();
+            let fresh = addresses.iter().filter(|a| !carried.contains(a));
+            let held = |a: &IpAddr| self.allocator.held_by(&view.uid).any(|held| held == *a);
+            // What leaves the status although nobody is known to have claimed it for the Service
+            // may be what another controller has just published.
+            let unexplained = carried
+                .iter()
+                .filter(|a| !addresses.contains(a) && !held(a));
+            let unsure: Vec<IpAddr> = fresh.chain(unexplained).copied().collect();
+            for address in unsure {
+                if self.is_held_up(view, address) || self.is_unsure(view, address, now) {
+                    return None;
+                }
+            }
+        }
+        Some(self.patch(view, decision, patch))
+    }
+
+    fn patch(
+        &self,
+        view: &ServiceView,
+        decision: &Decision,
+        patch: ServiceStatusPatch,
+    ) -> (Write, About) {
+        let event = event(view, decision, &patch);
+        (
+            Write::PatchService(Box::new(patch)),
+            About::Service { event },
+        )
+    }
+
+    /// Takes everything from a Service after the bound: status and finalizer in one patch, then the
+    /// claims.
+    fn take_back(&mut self, view: &ServiceView, decision: &Decision, now: Moment) -> Step {
+        let due = self.takings.service(&view.uid, now.mono);
+        let holds = self.allocator.held_by(&view.uid).next().is_some();
+        if now.mono < due && (holds || !view.ingress.is_empty()) {
+            self.queue.at(due, Subject::Service(view.key.clone()));
+            return None;
+        }
+        match project(view, decision, now.wall) {
+            Some(patch) => Some(self.patch(view, decision, patch)),
+            None => self.let_go(view, &[], now),
+        }
+    }
+
+    /// Releases what the Service holds for nothing, after the bound and a fresh look at it.
+    fn let_go(&mut self, view: &ServiceView, keep: &[IpAddr], now: Moment) -> Step {
+        let carried: BTreeSet<IpAddr> = view.addresses().collect();
+        let held: Vec<IpAddr> = self.allocator.held_by(&view.uid).collect();
+        for address in held {
+            if keep.contains(&address) || carried.contains(&address) {
+                continue;
+            }
+            if self.is_held_up(view, address) {
+                continue;
+            }
+            let due = self.takings.address(&view.uid, address, now.mono);
+            if now.mono < due {
+                self.queue.at(due, Subject::Service(view.key.clone()));
+                continue;
+            }
+            if !self.is_fresh(&view.key, due, now) {
+                return Some((Write::ReadService(view.key.clone()), About::ReadService));
+            }
+            return self.release(address, &view.uid, now);
+        }
+        None
+    }
+
+    /// Whether the Service was read or written since `due`, and not long ago.
+    pub(super) fn is_fresh(&self, key: &ServiceKey, due: Instant, now: Moment) -> bool {
+        let Some(confirmed) = self.index.services.confirmed(key) else {
+            return false;
+        };
+        confirmed >= due && Some(confirmed) >= self.fresh_since(now.mono)
+    }
+
+    /// The write by which a Service does not hold an address any longer.
+    pub(super) fn release(&self, address: IpAddr, uid: &Uid, now: Moment) -> Step {
+        let mut claim = self.allocator.claim(address)?.clone();
+        claim.holders.retain(|holder| holder.uid != *uid);
+        if claim.holders.is_empty() {
+            claim.released_at = Some(now.wall);
+            claim.sharing_key = None;
+        }
+        Some(self.write_claim(claim))
+    }
+}
+
+/// What people are told of a patch: an address that is new, or a reason that is.
+fn event(view: &ServiceView, decision: &Decision, patch: &ServiceStatusPatch) -> Option<Event> {
+    let regarding = (&view.key).into();
+    let condition = patch.conditions.iter().find(|c| c.type_ == ALLOCATED);
+    let refusal = match decision {
+        Decision::Wait(refusal) | Decision::Clear(Cause::Refused(refusal)) => Some(refusal),
+        Decision::Keep(target) | Decision::Assign(target) => target.unmet.as_ref(),
+        Decision::Ignore | Decision::Clear(_) => None,
+    };
+    match (&patch.ingress, refusal, condition) {
+        (_, Some(refusal), Some(condition)) => Some(Event {
+            regarding,
+            event_type: EventType::Warning,
+            reason: refusal.reason(),
+            note: condition.message.clone(),
+        }),
+        (Part::Set(addresses), None, Some(condition)) if !addresses.is_empty() => Some(Event {
+            regarding,
+            event_type: EventType::Normal,
+            reason: "IPAllocated",
+            note: condition.message.clone(),
+        }),
+        (Part::Set(_), None, _) => Some(Event {
+            regarding,
+            event_type: EventType::Normal,
+            reason: "IPReleased",
+            note: "the Service has no address of Ringbolt any more".to_owned(),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,27 @@
+//! The engine in a cluster of memory: what becomes of Services, whoever dies when.
+
+mod crash;
+mod given;
+mod taken;
+mod world;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use world::World;
+
+/// A pool of these ranges.
+fn ranges(list: &[&str]) -> Value {
+    json!({ "addresses": list })
+}
+
+fn annotated(annotations: Value) -> Value {
+    json!({ "metadata": { "annotations": annotations } })
+}
+
+/// A Service that asks for addresses by annotation.
+fn asks(addresses: &str) -> Value {
+    annotated(json!({ "ringbolt.io/loadBalancerIPs": addresses }))
+}

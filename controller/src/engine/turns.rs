@@ -1,0 +1,144 @@
+//! Whose turn it is, and how a write is begun.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ringbolt_config::{Kind, ServiceKey};
+
+use super::answers::About;
+use super::queue::Subject;
+use super::{Engine, FLIGHTS_MAX, Moment, Output, Stale, Ticket, Write};
+use crate::allocator::{Allocator, Claim};
+
+impl Engine {
+    pub(super) fn advance(&mut self, now: Moment) {
+        if !self.is_ready() {
+            return;
+        }
+        if self.stale_configuration == Stale::Yes {
+            self.stale_configuration = Stale::No;
+            self.reconfigure();
+        }
+        if self.stale_bars == Stale::Yes {
+            self.stale_bars = Stale::No;
+            if self.allocator.bar(self.index.barred()) {
+                self.all_waiting_try();
+                self.all_pool_statuses();
+            }
+        }
+        for subject in self.queue.due(now.mono) {
+            self.enqueue(subject);
+        }
+        while self.flights.len() < FLIGHTS_MAX
+            && let Some(subject) = self.queue.pop()
+        {
+            if self.busy.contains(&subject) {
+                continue;
+            }
+            if let Some(until) = self
+                .retries
+                .get(&subject)
+                .and_then(|r| r.not_before(now.mono))
+            {
+                self.queue.at(until, subject);
+                continue;
+            }
+            let write = match &subject {
+                Subject::Service(key) => self.work_on_service(key, now),
+                Subject::Claim(address) => self.work_on_claim(*address, now),
+                Subject::Object(object) => self.work_on_status(object, now),
+            };
+            if let Some((write, about)) = write {
+                self.launch(subject, write, about);
+            }
+        }
+    }
+
+    fn reconfigure(&mut self) {
+        let changed = self.index.resolve();
+        changed
+            .objects
+            .into_iter()
+            .for_each(|object| self.queue.object(object));
+        if changed.pools.is_empty() {
+            return;
+        }
+        let concerned = |allocator: &Allocator| -> BTreeSet<ServiceKey> {
+            let of_pool = |claim: &&Claim| {
+                claim
+                    .pool
+                    .as_ref()
+                    .is_some_and(|pool| changed.pools.contains(pool))
+                    || allocator
+                        .pool_at(claim.address)
+                        .is_some_and(|p| changed.pools.contains(&p))
+            };
+            let claims = allocator.claims().filter(of_pool);
+            claims
+                .flat_map(|claim| &claim.holders)
+                .map(|holder| holder.key.clone())
+                .collect()
+        };
+        let mut keys = concerned(&self.allocator);
+        self.allocator.configure(self.index.config.pools.values());
+        keys.extend(concerned(&self.allocator));
+        keys.into_iter()
+            .for_each(|key| self.enqueue(Subject::Service(key)));
+        self.all_waiting_try();
+        self.all_pool_statuses();
+    }
+
+    fn all_pool_statuses(&mut self) {
+        for object in self
+            .statuses
+            .objects()
+            .into_iter()
+            .filter(|o| o.kind == Kind::IPAddressPool)
+        {
+            self.queue.object(object);
+        }
+    }
+
+    pub(super) fn launch(&mut self, subject: Subject, write: Write, about: About) {
+        match &about {
+            About::Claim { address, assumed } => {
+                self.index.claims.writing(address);
+                match assumed {
+                    Some(claim) => self.allocator.apply(claim.clone()),
+                    None => self.allocator.remove(*address),
+                }
+            }
+            About::Service { .. } => {
+                if let Subject::Service(key) = &subject {
+                    self.index.services.writing(key);
+                }
+            }
+            About::ReadClaim(_) | About::ReadService | About::Status(_) => {}
+        }
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.counts.writes += 1;
+        let reads = matches!(write, Write::ReadClaim(_) | Write::ReadService(_));
+        self.counts.changes += u64::from(!reads);
+        self.busy.insert(subject.clone());
+        self.flights.insert(ticket, (subject, about));
+        self.outputs.push_back(Output::Write { ticket, write });
+    }
+
+    /// `subject` gets its turn when `obstacle` is clear.
+    pub(super) fn hold_up(&mut self, subject: Subject, obstacle: Subject) {
+        self.held_up.entry(obstacle).or_default().insert(subject);
+    }
+
+    /// How long before `moment` a state may have been learnt to be acted on.
+    pub(super) fn fresh_since(&self, now: Instant) -> Option<Instant> {
+        now.checked_sub(self.takings.freshness())
+    }
+
+    /// The monotonic time of a wall-clock time that has not come yet.
+    pub(super) fn instant_of(time: Timestamp, now: Moment) -> Instant {
+        let left = time.duration_since(now.wall);
+        now.mono + Duration::try_from(left).unwrap_or(Duration::ZERO)
+    }
+}

@@ -1,0 +1,36 @@
+//! A status that nobody but its writer can explain (contracts 1.5).
+
+use ringbolt_config::ServiceView;
+use ringbolt_config::service::StatusWriter;
+
+use super::{Ownership, request};
+use crate::allocator::Allocator;
+use crate::refusal::Refusal;
+
+/// Whether what the status says is our own word.
+pub(super) fn is_ours(view: &ServiceView) -> bool {
+    !matches!(view.status_writer, StatusWriter::Foreign { .. })
+}
+
+/// The refusal to touch a Service whose status somebody else wrote, unless something permits it:
+/// our class, a claim of ours, or a reservation of every address it carries.
+pub(super) fn hands_off(
+    allocator: &Allocator,
+    view: &ServiceView,
+    ownership: Ownership,
+) -> Option<Refusal> {
+    let StatusWriter::Foreign { manager } = &view.status_writer else {
+        return None;
+    };
+    let holds = allocator.held_by(&view.uid).next().is_some();
+    if view.ingress.is_empty() || ownership == Ownership::ByClass || holds {
+        return None;
+    }
+    let (Ok(request) | Err((request, _))) = request(view, &Default::default());
+    let reserved = view.addresses().count() == view.ingress.len()
+        && view
+            .addresses()
+            .all(|address| allocator.is_reserved_for(&request, address));
+    let writer = Some(manager.to_string()).filter(|name| !name.is_empty());
+    (!reserved).then_some(Refusal::ForeignStatus { writer })
+}

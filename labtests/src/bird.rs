@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::netns::{Netns, run};
 use crate::process::{Daemon, Kept};
-use crate::router::{Router, RouterSetup, Routes};
+use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
 
 /// A running BIRD.
@@ -85,7 +85,7 @@ impl Router for Bird {
         Ok(sessions(&self.birdc("show protocols all")?))
     }
 
-    fn routes(&self) -> Result<Routes> {
+    fn table(&self) -> Result<Table> {
         let mut routes = Routes::new();
         for table in ["master4", "master6"] {
             read_routes(
@@ -93,7 +93,7 @@ impl Router for Bird {
                 &mut routes,
             );
         }
-        Ok(routes)
+        Ok(Table::Routes(routes))
     }
 
     fn shown(&self, prefix: IpNet) -> Result<String> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::netns::{Netns, run};
 use crate::process::{Daemon, Kept};
-use crate::router::{Router, RouterSetup, Routes};
+use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
 
 const BIN: &str = "/usr/lib/frr";
@@ -109,7 +109,7 @@ impl Router for Frr {
         Ok(sessions(&self.json("show bgp summary json")?))
     }
 
-    fn routes(&self) -> Result<Routes> {
+    fn table(&self) -> Result<Table> {
         let mut routes = Routes::new();
         for family in ["ipv4", "ipv6"] {
             read_routes(
@@ -117,7 +117,7 @@ impl Router for Frr {
                 &mut routes,
             );
         }
-        Ok(routes)
+        Ok(Table::Routes(routes))
     }
 
     fn shown(&self, prefix: IpNet) -> Result<String> {

@@ -31,6 +31,7 @@ mod rack;
 mod router;
 mod scenario;
 mod story;
+mod twin;
 mod wait;
 
 use std::process::ExitCode;

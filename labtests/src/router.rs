@@ -11,6 +11,25 @@ use ipnet::IpNet;
 /// What a router's own table holds: next hops by prefix.
 pub(crate) type Routes = BTreeMap<IpNet, BTreeSet<IpAddr>>;
 
+/// What a router tells of what it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// Every route learned by BGP, with all next hops in use.
+    Routes(Routes),
+    /// Only how many IPv4 and IPv6 prefixes each neighbour has announced.
+    Counts(BTreeMap<IpAddr, [u64; 2]>),
+}
+
+impl Table {
+    /// How much there is in it.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Routes(routes) => routes.values().map(|_| 1).sum(),
+            Self::Counts(counts) => counts.values().flatten().sum(),
+        }
+    }
+}
+
 /// Which daemon plays the router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouterKind {
@@ -69,8 +88,8 @@ pub(crate) trait Router {
     /// The state of each session as the router calls it, by the neighbour's address.
     fn sessions(&self) -> Result<BTreeMap<IpAddr, String>>;
 
-    /// Every route learned by BGP, with all next hops in use.
-    fn routes(&self) -> Result<Routes>;
+    /// What it was told.
+    fn table(&self) -> Result<Table>;
 
     /// What the router prints about one prefix, for a person.
     fn shown(&self, prefix: IpNet) -> Result<String>;
@@ -101,13 +120,12 @@ pub(crate) fn established(router: &dyn Router, with: &[IpAddr]) -> Result<()> {
     Ok(())
 }
 
-/// Succeeds when the router's next hops for a prefix are exactly these; none means the prefix is absent.
+/// Succeeds when the next hops of a prefix are exactly these; none means the prefix is absent.
 pub(crate) fn has_next_hops(
-    router: &dyn Router,
+    routes: &Routes,
     prefix: IpNet,
     wanted: &BTreeSet<IpAddr>,
 ) -> Result<()> {
-    let routes = router.routes()?;
     let found = routes.get(&prefix).cloned().unwrap_or_default();
     ensure!(
         found == *wanted,

@@ -1,11 +1,12 @@
 //! A rack with Ringbolt running in it and a router that tells what it knows: what the demo and the scenarios
 //! start from, and the questions they both ask.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use ipnet::IpNet;
 
 use crate::bird::Bird;
@@ -14,7 +15,8 @@ use crate::manifests::{Policy, SERVICE_PORT, ServiceSpec, service};
 use crate::node::Ringbolt;
 use crate::plan::{Plan, same_family};
 use crate::rack::Rack;
-use crate::router::{Router, RouterKind, Routes, established, has_next_hops};
+use crate::router::{Router, RouterKind, Table, established, has_next_hops};
+use crate::twin::Twin;
 use crate::wait::wait_for;
 
 /// How long anything may take that is not said to be quicker.
@@ -25,6 +27,8 @@ pub(crate) struct Story {
     pub(crate) router: Box<dyn Router>,
     pub(crate) kind: RouterKind,
     pub(crate) rack: Rack,
+    /// What every node should have told the router: the measure for a router that only counts.
+    expected: RefCell<BTreeMap<IpAddr, BTreeSet<IpNet>>>,
 }
 
 impl Story {
@@ -40,7 +44,16 @@ impl Story {
         let router = start_router(&rack, kind)?;
         rack.start_controller()?;
         rack.start_speakers()?;
-        Ok(Self { router, kind, rack })
+        let networks = rack.plan.nodes.iter();
+        let expected = networks
+            .map(|node| (node.rack[0], BTreeSet::from(node.pod_cidrs)))
+            .collect();
+        Ok(Self {
+            router,
+            kind,
+            rack,
+            expected: RefCell::new(expected),
+        })
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -92,24 +105,73 @@ impl Story {
 
     /// Waits until the router's next hops for an address are these nodes, and returns what the router prints.
     pub(crate) fn wait_next_hops(&self, address: IpAddr, nodes: &[String]) -> Result<String> {
-        let prefix = IpNet::from(address);
-        let hops = nodes
+        self.wait_route(IpNet::from(address), nodes)
+    }
+
+    /// Waits until the router's next hops for a prefix are these nodes, and returns what the router prints.
+    pub(crate) fn wait_route(&self, prefix: IpNet, nodes: &[String]) -> Result<String> {
+        self.expect(prefix, nodes);
+        let through = self
+            .plan()
+            .nodes
             .iter()
-            .map(|name| {
-                let node = self
-                    .plan()
-                    .nodes
-                    .iter()
-                    .find(|node| node.name == *name)
-                    .context("no such node")?;
-                Ok(same_family(node.rack, address))
-            })
-            .collect::<Result<_>>()?;
+            .filter(|node| nodes.contains(&node.name));
+        let hops = through
+            .map(|node| same_family(node.rack, prefix.addr()))
+            .collect();
         let what = format!("{prefix} with {} next hops", nodes.len());
-        wait_for(&what, LIMIT, || {
-            has_next_hops(self.router.as_ref(), prefix, &hops)
+        wait_for(&what, LIMIT, || match self.router.table()? {
+            Table::Routes(routes) => has_next_hops(&routes, prefix, &hops),
+            Table::Counts(counts) => self.check_counts(&counts),
         })?;
         self.router.shown(prefix)
+    }
+
+    /// Succeeds when the router has nothing of these addresses any more.
+    pub(crate) fn lacks(&self, addresses: &[IpAddr]) -> Result<()> {
+        let prefixes: Vec<IpNet> = addresses.iter().copied().map(IpNet::from).collect();
+        match self.router.table()? {
+            Table::Routes(routes) => {
+                let left = prefixes.iter().find(|prefix| routes.contains_key(prefix));
+                ensure!(left.is_none(), "the router still has {left:?}");
+                Ok(())
+            }
+            Table::Counts(counts) => {
+                prefixes.iter().for_each(|prefix| self.expect(*prefix, &[]));
+                self.check_counts(&counts)
+            }
+        }
+    }
+
+    /// Notes who should have told the router about a prefix.
+    fn expect(&self, prefix: IpNet, nodes: &[String]) {
+        let mut expected = self.expected.borrow_mut();
+        for node in &self.plan().nodes {
+            let told = expected.entry(node.rack[0]).or_default();
+            if nodes.contains(&node.name) {
+                told.insert(prefix);
+            } else {
+                told.remove(&prefix);
+            }
+        }
+    }
+
+    fn check_counts(&self, counts: &BTreeMap<IpAddr, [u64; 2]>) -> Result<()> {
+        for (peer, told) in self.expected.borrow().iter() {
+            let of = |v4: bool| {
+                told.iter()
+                    .filter(|prefix| prefix.addr().is_ipv4() == v4)
+                    .map(|_| 1)
+                    .sum()
+            };
+            let wanted: [u64; 2] = [of(true), of(false)];
+            let found = counts.get(peer).copied().unwrap_or_default();
+            ensure!(
+                found == wanted,
+                "{peer} has told {found:?} prefixes, not {wanted:?}"
+            );
+        }
+        Ok(())
     }
 
     /// Names of all nodes.
@@ -138,7 +200,7 @@ impl Story {
     }
 
     /// Addresses of all Services, and the router's routes: what must not change when nothing should.
-    pub(crate) fn picture(&self) -> Result<(BTreeMap<String, Vec<IpAddr>>, Routes)> {
+    pub(crate) fn picture(&self) -> Result<(BTreeMap<String, Vec<IpAddr>>, Table)> {
         let folder = self
             .rack
             .directory
@@ -154,7 +216,7 @@ impl Story {
             }
         }
         ensure!(!services.is_empty(), "no Service has a status");
-        Ok((services, self.router.routes()?))
+        Ok((services, self.router.table()?))
     }
 
     pub(crate) fn check_alive(&mut self) -> Result<()> {
@@ -193,6 +255,12 @@ pub(crate) fn start_router(rack: &Rack, kind: RouterKind) -> Result<Box<dyn Rout
     Ok(match kind {
         RouterKind::Bird => Box::new(Bird::start(&rack.router, &setup, lab.folder(), lab.kept())?),
         RouterKind::Frr => Box::new(Frr::start(&rack.router, &setup, lab.folder(), lab.kept())?),
-        RouterKind::Ringbolt => bail!("not yet"),
+        RouterKind::Ringbolt => Box::new(Twin::start(
+            &rack.ringbolt,
+            &rack.router,
+            &setup,
+            lab.folder(),
+            lab.kept(),
+        )?),
     })
 }

@@ -1,16 +1,14 @@
 //! Steps 1 to 8: sessions, addresses and routes, and traffic through the router.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
-use ipnet::IpNet;
 
 use super::steps::{Verdict, verdict};
 use crate::client::{Transport, ask, ask_many};
 use crate::manifests::{Policy, SERVICE_PORT};
 use crate::pod;
-use crate::router::has_next_hops;
 use crate::story::{LIMIT, Story};
 use crate::wait::wait_for;
 
@@ -145,12 +143,8 @@ pub(super) fn local_service(story: &mut Story) -> Result<Verdict> {
 pub(super) fn pod_networks(story: &mut Story) -> Result<Verdict> {
     let mut evidence = Vec::new();
     for node in &story.plan().nodes {
-        for (cidr, hop) in node.pod_cidrs.iter().zip(node.rack) {
-            let hops = BTreeSet::from([hop]);
-            wait_for(&format!("{cidr} of {}", node.name), LIMIT, || {
-                has_next_hops(story.router.as_ref(), *cidr, &hops)
-            })?;
-            evidence.push(story.router.shown(*cidr)?);
+        for cidr in node.pod_cidrs {
+            evidence.push(story.wait_route(cidr, std::slice::from_ref(&node.name))?);
         }
     }
     Ok(Verdict::Verified(evidence))
@@ -215,18 +209,4 @@ impl Witness {
             .and_then(|word| word.parse().ok())
             .with_context(|| format!("no count in {text}"))
     }
-}
-
-/// The routes of a Service as one line per node that announces it.
-pub(super) fn announcers(story: &Story, address: IpAddr) -> Result<BTreeMap<String, IpAddr>> {
-    let routes = story.router.routes()?;
-    let hops = routes
-        .get(&IpNet::from(address))
-        .cloned()
-        .unwrap_or_default();
-    let nodes = story.plan().nodes.iter();
-    Ok(nodes
-        .flat_map(|node| node.rack.map(|hop| (node.name.clone(), hop)))
-        .filter(|(_, hop)| hops.contains(hop))
-        .collect())
 }

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use ipnet::IpNet;
 
-use super::announced::announcers;
 use super::steps::{Verdict, verdict};
 use crate::client::{Transport, ask};
 use crate::manifests::{Policy, SERVICE_PORT};
@@ -63,12 +61,7 @@ pub(super) fn address_used_again(story: &mut Story) -> Result<Verdict> {
     wait_for("the address is given again", LIMIT, || {
         // In this order, so that a free address is never seen before a late withdrawal.
         let given = story.addresses("new").is_ok();
-        let routes = story.router.routes()?;
-        if off.is_none()
-            && addresses
-                .iter()
-                .all(|address| !routes.contains_key(&IpNet::from(*address)))
-        {
+        if off.is_none() && story.lacks(&addresses).is_ok() {
             off = Some(deleted.elapsed());
         }
         ensure!(given, "the new Service waits");
@@ -214,8 +207,7 @@ pub(super) fn restart(story: &mut Story) -> Result<Verdict> {
         Ok(())
     })?;
     let [v4, _] = story.addresses("web")?;
-    let nodes: Vec<String> = announcers(story, v4)?.into_keys().collect();
-    let mut evidence = vec![format!("router: {v4} through {} again", nodes.join(", "))];
+    let mut evidence = vec![story.wait_next_hops(v4, &names)?];
     for (service, addresses) in &before.0 {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         evidence.push(format!("{service}: {} as before", addresses.join(" ")));

@@ -1,6 +1,5 @@
 //! BGP, against BIRD and against FRR: what arrives, how it leaves, and what a session survives.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::netns::Signal;
 use crate::node::Ringbolt;
 use crate::plan::{Plan, same_family};
 use crate::rack::RACK;
-use crate::router::{RouterKind, established, has_next_hops};
+use crate::router::{RouterKind, established};
 use crate::story::{LIMIT, Story, start_router};
 use crate::wait::{holds_for, wait_for};
 
@@ -119,11 +118,8 @@ fn internal(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
             ensure!(text.contains("100"), "no local preference in:\n{text}");
         }
         for node in &story.plan().nodes {
-            for (cidr, hop) in node.pod_cidrs.into_iter().zip(node.rack) {
-                let hops = BTreeSet::from([hop]);
-                wait_for(&format!("{cidr}"), LIMIT, || {
-                    has_next_hops(story.router.as_ref(), cidr, &hops)
-                })?;
+            for cidr in node.pod_cidrs {
+                story.wait_route(cidr, std::slice::from_ref(&node.name))?;
             }
         }
         Ok(())
@@ -202,7 +198,7 @@ fn restarted(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
         story.router = start_router(&story.rack, kind)?;
         story.wait_sessions()?;
         wait_for("every route is back", LIMIT, || {
-            let routes = story.router.routes()?;
+            let routes = story.router.table()?;
             ensure!(
                 routes == before,
                 "{} routes, before {}",

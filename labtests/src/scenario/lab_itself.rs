@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use ipnet::IpNet;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::node::Ringbolt;
 use crate::plan::{NodePlan, Plan};
 use crate::pod;
 use crate::rack::Rack;
-use crate::router::{RouterKind, established, has_next_hops};
+use crate::router::{Router, RouterKind, Routes, Table, established, has_next_hops};
 use crate::wait::wait_for;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -57,7 +57,7 @@ fn carries_traffic(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
             for vip in vips {
                 let hops = plan.rack_addresses(vip);
                 wait_for("next hops", LIMIT, || {
-                    has_next_hops(router, vip.into(), &hops)
+                    has_next_hops(&routes(router)?, vip.into(), &hops)
                 })?;
                 for transport in [Transport::Tcp, Transport::Udp] {
                     let to = SocketAddr::new(vip, SERVICE_PORT);
@@ -82,6 +82,13 @@ fn carries_traffic(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
             rack.check_alive()
         },
     )
+}
+
+fn routes(router: &dyn Router) -> Result<Routes> {
+    match router.table()? {
+        Table::Routes(routes) => Ok(routes),
+        Table::Counts(_) => bail!("this router only counts"),
+    }
 }
 
 /// A BIRD on every node that says what a speaker would say.

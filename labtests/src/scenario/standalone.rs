@@ -13,8 +13,8 @@ use crate::manifests::Policy;
 use crate::node::Ringbolt;
 use crate::plan::Plan;
 use crate::router::RouterKind;
-use crate::story::{LIMIT, Story};
-use crate::wait::{holds_for, wait_for};
+use crate::story::Story;
+use crate::wait::holds_for;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -43,10 +43,8 @@ fn serve(story: &Story) -> Result<()> {
         story.wait_next_hops(address, &story.node_names())?;
     }
     for node in &story.plan().nodes {
-        for (cidr, hop) in node.pod_cidrs.into_iter().zip(node.rack) {
-            wait_for("pod networks", LIMIT, || {
-                crate::router::has_next_hops(story.router.as_ref(), cidr, &BTreeSet::from([hop]))
-            })?;
+        for cidr in node.pod_cidrs {
+            story.wait_route(cidr, std::slice::from_ref(&node.name))?;
         }
     }
     Ok(())
@@ -112,7 +110,7 @@ fn gone(ringbolt: &Ringbolt) -> Result<()> {
             let away = folder.with_extension("away");
             fs::rename(&folder, &away)?;
             holds_for("the routes stay", STEADY, || {
-                ensure!(story.router.routes()? == routes, "routes changed");
+                ensure!(story.router.table()? == routes, "routes changed");
                 Ok(())
             })?;
             fs::rename(&away, &folder)?;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use ringbolt_config::{Kind, ObjectRef};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -59,6 +60,9 @@ use store::Store;
 
 /// The folder for Ringbolt's own files, below the directory of manifests.
 const STATE: &str = ".ringbolt";
+/// How often everything is looked at unless something else is said: with the time that a file must
+/// settle, whatever is not reported comes true within 5 s.
+const RESCAN: Duration = Duration::from_secs(2);
 /// Writes that may wait for the writer's thread; more callers wait with theirs.
 const MAX_WAITING_WRITES: usize = 256;
 
@@ -101,6 +105,8 @@ pub struct DirectoryOptions {
     pub role: Role,
     /// How changes are noticed.
     pub watch: WatchMode,
+    /// How often everything is looked at, reported or not; 2 s.
+    pub rescan: Duration,
 }
 
 impl DirectoryOptions {
@@ -111,6 +117,7 @@ impl DirectoryOptions {
             state_dir: None,
             role,
             watch: WatchMode::default(),
+            rescan: RESCAN,
         }
     }
 }
@@ -122,6 +129,7 @@ struct Settings {
     state: PathBuf,
     role: Role,
     watch: WatchMode,
+    rescan: Duration,
 }
 
 impl Settings {
@@ -131,6 +139,7 @@ impl Settings {
             state_dir,
             role,
             watch,
+            rescan,
         } = options;
         // Reports come with the path that is watched; an absolute one survives a change of folder.
         let directory = std::path::absolute(&dir).unwrap_or(dir);
@@ -141,6 +150,7 @@ impl Settings {
             state,
             role,
             watch,
+            rescan,
         }
     }
 }

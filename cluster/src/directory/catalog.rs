@@ -73,14 +73,18 @@ impl Catalog {
         now: Instant,
         read: &mut ReadFile<'_>,
     ) -> BTreeSet<ObjectRef> {
-        let mut touched = BTreeSet::new();
+        let mut touched: BTreeMap<ObjectRef, BTreeSet<Arc<PathBuf>>> = BTreeMap::new();
+        let mut of_file = BTreeSet::new();
         for (path, look) in listing {
             let evidence = match self.reading {
                 Reading::First => Some(Evidence::Whole),
                 Reading::Later => evidence.get(&**path).copied(),
             };
             let file = self.files.entry(Arc::clone(path)).or_default();
-            file.look(path, *look, evidence, now, read, &mut touched);
+            file.look(path, *look, evidence, now, read, &mut of_file);
+            for name in std::mem::take(&mut of_file) {
+                touched.entry(name).or_default().insert(Arc::clone(path));
+            }
         }
         let missing: Vec<_> = self
             .files
@@ -88,23 +92,35 @@ impl Catalog {
             .filter(|path| !listing.contains_key(*path))
             .cloned()
             .collect();
+        // An empty folder after a full one may be a mount that went away; it is looked at twice.
+        let patience = if listing.is_empty() { SETTLE } else { MISSING };
         for path in missing {
             if let Some(file) = self.files.get_mut(&path)
-                && file.is_removed(now)
+                && file.is_removed(now, patience)
             {
-                touched.extend(file.names().cloned());
+                for name in file.names() {
+                    touched
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(Arc::clone(&path));
+                }
                 self.files.remove(&path);
             }
         }
         self.reading = Reading::Later;
-        touched.retain(|name| self.settle_owner(name));
-        touched
+        let differs = |(name, changed)| self.settle_owner(&name, &changed).then_some(name);
+        touched.into_iter().filter_map(differs).collect()
     }
 
     /// The document of an object, from the file that owns it.
     pub(super) fn document(&self, name: &ObjectRef) -> Option<&Arc<Document>> {
         let owner = self.owners.get(name)?;
         self.files.get(&owner.file)?.document(name)
+    }
+
+    /// The file an object is taken from.
+    pub(super) fn file_of(&self, name: &ObjectRef) -> Option<&Arc<PathBuf>> {
+        self.owners.get(name).map(|owner| &owner.file)
     }
 
     /// The names of all objects.
@@ -153,20 +169,24 @@ impl Catalog {
         skipped
     }
 
-    /// Says who owns an object that some file has changed; whether it looks different by that:
-    /// not, if only a file changed that does not own it.
-    fn settle_owner(&mut self, name: &ObjectRef) -> bool {
-        let mut having: BTreeSet<_> = self
-            .files
-            .iter()
-            .filter(|(_, file)| file.document(name).is_some())
-            .map(|(path, _)| Arc::clone(path))
-            .collect();
+    /// Says who owns an object that some files have changed. Whether the object looks different by
+    /// that: not, if the changes are in files that neither owned it nor own it after.
+    fn settle_owner(&mut self, name: &ObjectRef, changed: &BTreeSet<Arc<PathBuf>>) -> bool {
         let before = self.owners.remove(name);
-        let owner = match &before {
-            Some(owner) if having.contains(&owner.file) => Some(Arc::clone(&owner.file)),
-            _ => having.first().cloned(),
-        };
+        let owned = before.as_ref().map(|owner| Arc::clone(&owner.file));
+        let mut having = before.map(|owner| owner.others).unwrap_or_default();
+        having.extend(owned.clone());
+        for path in changed {
+            let file = self.files.get(path);
+            if file.is_some_and(|file| file.document(name).is_some()) {
+                having.insert(Arc::clone(path));
+            } else {
+                having.remove(path);
+            }
+        }
+        let owner = owned.clone().filter(|file| having.contains(file));
+        let owner = owner.or_else(|| having.first().cloned());
+        let differs = owned != owner || owner.as_ref().is_some_and(|file| changed.contains(file));
         self.contested.remove(name);
         if let Some(file) = owner {
             having.remove(&file);
@@ -181,6 +201,6 @@ impl Catalog {
                 },
             );
         }
-        true
+        differs
     }
 }

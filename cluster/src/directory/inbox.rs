@@ -24,8 +24,10 @@ pub(super) struct Question {
 /// What has arrived.
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
-    /// Something happened among the manifests; what is known of which file.
-    pub(super) manifests: Option<BTreeMap<PathBuf, Evidence>>,
+    /// Manifests that were reported, with what that says about them.
+    pub(super) manifests: BTreeMap<PathBuf, Option<Evidence>>,
+    /// Something happened among the manifests that names none of them.
+    pub(super) list_manifests: bool,
     /// Files below the state folder that were reported.
     pub(super) state_files: BTreeSet<PathBuf>,
     /// Objects that this process has written.
@@ -38,7 +40,8 @@ pub(super) struct Arrived {
 
 impl Arrived {
     fn is_empty(&self) -> bool {
-        self.manifests.is_none()
+        self.manifests.is_empty()
+            && !self.list_manifests
             && self.state_files.is_empty()
             && self.written.is_empty()
             && !self.everything
@@ -55,25 +58,20 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// A manifest was reported, with what that says about it.
+    /// A manifest was reported. A file that is gone says nothing of what may come in its place.
     pub(super) fn manifest(&self, path: PathBuf, evidence: Option<Evidence>) {
         self.leave(|arrived| {
-            let manifests = arrived.manifests.get_or_insert_default();
-            match evidence {
-                Some(evidence) if manifests.len() < MAX_REPORTS => {
-                    manifests.insert(path, evidence);
-                }
-                Some(_) => arrived.everything = true,
-                None => {}
+            if arrived.manifests.len() < MAX_REPORTS {
+                arrived.manifests.insert(path, evidence);
+            } else {
+                arrived.everything = true;
             }
         });
     }
 
-    /// A manifest is reported to be gone; nothing is known of what may come in its place.
-    pub(super) fn manifest_gone(&self, path: &PathBuf) {
-        self.leave(|arrived| {
-            arrived.manifests.get_or_insert_default().remove(path);
-        });
+    /// Something that is no manifest itself changed among them: a link, it may be.
+    pub(super) fn list_manifests(&self) {
+        self.leave(|arrived| arrived.list_manifests = true);
     }
 
     pub(super) fn state_file(&self, path: PathBuf) {

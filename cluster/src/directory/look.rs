@@ -53,19 +53,28 @@ pub(super) fn list(directory: &Path) -> io::Result<Listing> {
     let mut listing = Listing::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if format_of(&path).is_none() {
-            continue;
-        }
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => {
-                listing.insert(Arc::new(path), Look::of(&metadata));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        if format_of(&path).is_some() {
+            look_again(&mut listing, path)?;
         }
     }
     Ok(listing)
+}
+
+/// Brings one file of a listing up to date.
+pub(super) fn look_again(listing: &mut Listing, path: PathBuf) -> io::Result<()> {
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => {
+            listing.insert(Arc::new(path), Look::of(&metadata));
+        }
+        Ok(_) => {
+            listing.remove(&path);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            listing.remove(&path);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// How a file of this name is written; `None` for names that are not manifests.

@@ -9,7 +9,7 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::inbox::Inbox;
-use super::look::Evidence;
+use super::look::{Evidence, format_of};
 
 /// The folders that are watched.
 #[derive(Debug)]
@@ -91,27 +91,27 @@ fn sort(manifests: &Path, inbox: &Inbox, event: notify::Event) {
         EventKind::Access(AccessKind::Close(AccessMode::Write))
         | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Evidence::Whole),
         EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => Some(Evidence::Partial),
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-            for path in event.paths {
-                match path.parent() == Some(manifests) {
-                    true => inbox.manifest_gone(&path),
-                    false => inbox.state_file(path),
-                }
-            }
-            return;
-        }
-        // Told as From and To already.
-        EventKind::Modify(ModifyKind::Name(_)) => return,
-        EventKind::Modify(_) => None,
-        // Our own reading is reported too.
-        EventKind::Access(_) => return,
-        EventKind::Any | EventKind::Other => return inbox.everything(),
+        EventKind::Remove(_)
+        | EventKind::Modify(ModifyKind::Name(RenameMode::From) | ModifyKind::Metadata(_)) => None,
+        // The first is told as From and To already, the second is mostly our own reading.
+        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Access(_) => return,
+        EventKind::Modify(_) | EventKind::Any | EventKind::Other => return inbox.everything(),
     };
     for path in event.paths {
-        if path.parent() == Some(manifests) {
-            inbox.manifest(path, evidence);
-        } else if evidence == Some(Evidence::Whole) || matches!(event.kind, EventKind::Create(_)) {
+        if path == manifests {
+            inbox.everything();
+        } else if path.parent() != Some(manifests) {
             inbox.state_file(path);
+        } else if format_of(&path).is_some() {
+            inbox.manifest(path, evidence);
+        } else if is_hidden(&path) {
+            inbox.list_manifests();
         }
     }
+}
+
+/// Mounted ConfigMaps change by a hidden link that all files go through.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }

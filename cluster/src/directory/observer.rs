@@ -1,12 +1,12 @@
 //! The thread that looks at the directory and says what is so. It alone owns the catalog of
 //! manifests and the mirror of the state folder; everybody else reads the hub.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use ringbolt_config::{Kind, Object, ObjectRef};
@@ -14,7 +14,7 @@ use ringbolt_config::{Kind, Object, ObjectRef};
 use super::catalog::{Catalog, MAX_SIZE, SETTLE};
 use super::compose::{Sources, implied_namespace};
 use super::inbox::{Arrived, Inbox};
-use super::look::{self, Evidence, Look};
+use super::look::{self, Evidence, Listing, Look};
 use super::mirror::Mirror;
 use super::notices::Notices;
 use super::outlets::Outlets;
@@ -25,9 +25,6 @@ use crate::hub::{Hub, Publication};
 use crate::source::{SourceProblem, Trouble};
 use crate::writer::{UnavailableCause, WriteError};
 
-/// How often everything is looked at, reported or not.
-const RESCAN: Duration = Duration::from_secs(2);
-
 pub(super) struct Observer {
     settings: Arc<Settings>,
     store: Arc<Store>,
@@ -35,6 +32,8 @@ pub(super) struct Observer {
     inbox: Arc<Inbox>,
     outlets: Outlets,
     notices: Notices,
+    /// The manifests as they were last seen.
+    listing: Listing,
     catalog: Catalog,
     mirror: Mirror,
     usage: Usage,
@@ -68,6 +67,7 @@ impl Observer {
             inbox,
             outlets,
             notices,
+            listing: Listing::new(),
             catalog: Catalog::default(),
             mirror: Mirror::default(),
             usage: Usage::default(),
@@ -98,7 +98,7 @@ impl Observer {
             }
             let everything = arrived.everything || Instant::now() >= rescan;
             if everything {
-                rescan = Instant::now() + RESCAN;
+                rescan = Instant::now() + self.settings.rescan;
             }
             self.pass(&arrived, everything);
             for question in arrived.questions {
@@ -124,14 +124,12 @@ impl Observer {
     /// One look: at what was reported, or at everything; then at what follows from it.
     fn pass(&mut self, arrived: &Arrived, everything: bool) {
         let mut touched = self.look_at_state(arrived, everything);
-        let reported = arrived.manifests.clone().unwrap_or_default();
-        let look = everything || arrived.manifests.is_some() || !arrived.questions.is_empty();
-        let due = self
-            .catalog
-            .next_look()
-            .is_some_and(|at| at <= Instant::now());
-        if look || due || !self.started {
-            touched.extend(self.look_at_manifests(&reported));
+        let due = self.catalog.next_look();
+        let due = due.is_some_and(|at| at <= Instant::now());
+        if everything || arrived.list_manifests || due || !self.started {
+            touched.extend(self.look_at_manifests(arrived));
+        } else if let Some(files) = self.files_in_question(arrived) {
+            touched.extend(self.look_at_files(arrived, files));
         }
         if self.unreadable.is_some() && !self.started || self.bare_since.is_some() {
             return self.outlets.problems(self.problems());
@@ -191,15 +189,47 @@ impl Observer {
         touched
     }
 
-    fn look_at_manifests(&mut self, reported: &BTreeMap<PathBuf, Evidence>) -> BTreeSet<ObjectRef> {
+    /// The manifests that something is known or asked of; `None` when there are none.
+    fn files_in_question(&self, arrived: &Arrived) -> Option<BTreeSet<PathBuf>> {
+        let asked = arrived
+            .questions
+            .iter()
+            .filter_map(|question| self.catalog.file_of(&question.object))
+            .map(|path| (**path).clone());
+        let files: BTreeSet<PathBuf> = arrived.manifests.keys().cloned().chain(asked).collect();
+        (!files.is_empty()).then_some(files)
+    }
+
+    /// Looks at some files, and takes the others to be as they were.
+    fn look_at_files(
+        &mut self,
+        arrived: &Arrived,
+        files: BTreeSet<PathBuf>,
+    ) -> BTreeSet<ObjectRef> {
+        for path in files {
+            if let Err(error) = look::look_again(&mut self.listing, path) {
+                self.unreadable = Some(error.kind());
+                return BTreeSet::new();
+            }
+        }
+        self.take_listing(arrived)
+    }
+
+    fn look_at_manifests(&mut self, arrived: &Arrived) -> BTreeSet<ObjectRef> {
         let directory = &self.settings.directory;
-        match fs::metadata(directory).map(|metadata| Look::of(&metadata)) {
-            Ok(look) => {
-                if self.folder.is_some_and(|before| look.replaces(&before)) {
-                    self.notices.forget(directory);
-                }
-                self.folder = Some(look);
-                self.notices.add(directory);
+        let listing = fs::metadata(directory).and_then(|metadata| {
+            let look = Look::of(&metadata);
+            if self.folder.is_some_and(|before| look.replaces(&before)) {
+                self.notices.forget(directory);
+            }
+            self.folder = Some(look);
+            self.notices.add(directory);
+            look::list(directory)
+        });
+        match listing {
+            Ok(listing) => {
+                self.listing = listing;
+                self.unreadable = None;
             }
             Err(error) => {
                 self.notices.forget(directory);
@@ -207,29 +237,30 @@ impl Observer {
                 return BTreeSet::new();
             }
         }
-        let listing = match look::list(directory) {
-            Ok(listing) => listing,
-            Err(error) => {
-                self.unreadable = Some(error.kind());
-                return BTreeSet::new();
-            }
-        };
-        self.unreadable = None;
-        let now = Instant::now();
         // A folder that has nothing although much is stored may be a mount that is not there yet.
-        let held = || {
-            self.mirror
+        let is_bare = !self.started
+            && self.listing.is_empty()
+            && self
+                .mirror
                 .names()
-                .any(|name| self.mirror.record(name).is_some())
-        };
-        if !self.started && listing.is_empty() && held() {
+                .any(|name| self.mirror.record(name).is_some());
+        if is_bare {
+            let now = Instant::now();
             let since = *self.bare_since.get_or_insert(now);
             if now.duration_since(since) < SETTLE {
                 return BTreeSet::new();
             }
         }
         self.bare_since = None;
-        self.catalog.look(&listing, reported, now, &mut read_file)
+        self.take_listing(arrived)
+    }
+
+    fn take_listing(&mut self, arrived: &Arrived) -> BTreeSet<ObjectRef> {
+        let told =
+            |(path, evidence): (&PathBuf, &Option<Evidence>)| Some((path.clone(), (*evidence)?));
+        let evidence = arrived.manifests.iter().filter_map(told).collect();
+        self.catalog
+            .look(&self.listing, &evidence, Instant::now(), &mut read_file)
     }
 
     /// Gives identities where they are due; the controller alone does.

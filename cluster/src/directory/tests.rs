@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::conformance::{self, Ground};
-use crate::Cluster;
+use crate::{Change, Cluster};
 
 mod conform;
 mod life;
@@ -18,6 +18,7 @@ mod life;
 struct Place {
     folder: TempDir,
     watch: WatchMode,
+    rescan: Duration,
 }
 
 impl Place {
@@ -25,6 +26,7 @@ impl Place {
         Self {
             folder: TempDir::new().unwrap(),
             watch: WatchMode::Notified,
+            rescan: RESCAN,
         }
     }
 
@@ -35,14 +37,22 @@ impl Place {
         }
     }
 
+    /// Looks often, so that tests of what looking finds need not wait.
+    fn scanned_often() -> Self {
+        Self {
+            rescan: Duration::from_millis(50),
+            ..Self::scanned()
+        }
+    }
+
     fn path(&self) -> &Path {
         self.folder.path()
     }
 
     fn cluster(&self, role: Role) -> Cluster {
-        let watch = self.watch;
         Cluster::directory(DirectoryOptions {
-            watch,
+            watch: self.watch,
+            rescan: self.rescan,
             ..DirectoryOptions::new(self.path(), role)
         })
     }

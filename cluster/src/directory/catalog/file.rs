@@ -5,11 +5,11 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringbolt_config::ObjectRef;
 
-use super::{MISSING, ReadFile, SETTLE};
+use super::{ReadFile, SETTLE};
 use crate::directory::look::{Evidence, Look, format_of};
 use crate::directory::manifest::{self, Document, Finding, Format, Segment};
 use crate::source::{SourceProblem, Trouble};
@@ -30,7 +30,8 @@ pub(super) struct File {
     lingering: BTreeMap<ObjectRef, Arc<Document>>,
     /// A look that is not believed to be the last word, and since when it has been the same.
     unsettled: Option<(Look, Instant)>,
-    missing_since: Option<Instant>,
+    /// Since when the directory does not have it, and when that counts.
+    missing: Option<(Instant, Instant)>,
     problems: Vec<SourceProblem>,
 }
 
@@ -55,7 +56,7 @@ impl File {
         read: &mut ReadFile<'_>,
         touched: &mut BTreeSet<ObjectRef>,
     ) {
-        self.missing_since = None;
+        self.missing = None;
         let seen = self.unsettled.map(|(look, _)| look).or(self.read);
         if seen == Some(look) && evidence.is_none() {
             if self
@@ -88,14 +89,15 @@ impl File {
     }
 
     /// The directory does not have this file; whether that counts.
-    pub(super) fn is_removed(&mut self, now: Instant) -> bool {
-        let since = *self.missing_since.get_or_insert(now);
-        now.duration_since(since) >= MISSING
+    pub(super) fn is_removed(&mut self, now: Instant, patience: Duration) -> bool {
+        let (since, until) = self.missing.get_or_insert((now, now + patience));
+        *until = *since + patience;
+        now >= *until
     }
 
     pub(super) fn next_look(&self) -> Option<Instant> {
         let settled = self.unsettled.map(|(_, since)| since + SETTLE);
-        let removed = self.missing_since.map(|since| since + MISSING);
+        let removed = self.missing.map(|(_, until)| until);
         settled.into_iter().chain(removed).min()
     }
 

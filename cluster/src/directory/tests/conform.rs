@@ -19,7 +19,7 @@ mod without_reports {
         ($($check:ident,)*) => {$(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $check() {
-                conformance::$check(&Place::scanned()).await;
+                conformance::$check(&Place::scanned_often()).await;
             }
         )*};
     }

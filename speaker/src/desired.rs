@@ -17,7 +17,7 @@ use ringbolt_l2::announcer::Share;
 
 use crate::diff::{Owner, Wanted};
 use crate::index::{Index, Tracked};
-pub use local::{LocalConfig, Selection};
+pub use local::{LocalChange, LocalConfig, Selection};
 pub use withheld::Withheld;
 
 mod attributes;
@@ -26,7 +26,7 @@ mod eligibility;
 mod l2;
 mod local;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod withheld;
 
 /// What one Service asks of this node.

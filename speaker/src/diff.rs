@@ -158,9 +158,13 @@ impl RouteTable {
         self.wants.get(owner).map_or(&[], Vec::as_slice)
     }
 
-    /// The owners there are, in order.
-    pub fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.wants.keys()
+    /// How many prefixes an advertisement wants on its own account.
+    pub fn prefixes_of(&self, advertisement: &AdvertisementName) -> usize {
+        let owner = Owner::Advertisement(advertisement.clone());
+        self.wanted(&owner)
+            .iter()
+            .map(|wanted| wanted.prefixes.len())
+            .sum()
     }
 
     /// How many prefixes are wanted by somebody.

@@ -9,6 +9,7 @@ use std::{fmt, fs, io};
 
 use ringbolt_config::secret::{SecretBytes, SecretView};
 use thiserror::Error;
+use tracing::warn;
 
 #[cfg(test)]
 mod tests;
@@ -118,6 +119,58 @@ impl KeyRing {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Where the ring comes from, and what is wrong with it. A ring that was good stays in force while its
+/// successor is not.
+#[derive(Debug, Default)]
+pub(crate) struct KeySource {
+    file: Option<PathBuf>,
+    ids: Vec<u32>,
+    problem: Option<KeyProblem>,
+}
+
+impl KeySource {
+    /// Keys of a file, or of the Secret where none is named.
+    pub(crate) fn new(file: Option<PathBuf>) -> Self {
+        Self {
+            file,
+            ..Self::default()
+        }
+    }
+
+    /// Looks again; the ring, unless it cannot be used.
+    pub(crate) fn refresh(&mut self, secret: Option<&SecretView>) -> Option<KeyRing> {
+        let found = match (&self.file, secret) {
+            (Some(path), _) => KeyRing::from_file(path),
+            (None, Some(secret)) => KeyRing::from_secret(secret),
+            (None, None) => Ok(KeyRing::default()),
+        };
+        match found {
+            Ok(ring) => {
+                self.ids = ring.0.keys().copied().collect();
+                self.problem = None;
+                Some(ring)
+            }
+            Err(problem) => {
+                if self.problem.as_ref().map(KeyProblem::reason) != Some(problem.reason()) {
+                    warn!(%problem, "keys for layer 2 cannot be used");
+                }
+                self.problem = Some(problem);
+                None
+            }
+        }
+    }
+
+    /// What is wrong at present.
+    pub(crate) fn problem(&self) -> Option<&KeyProblem> {
+        self.problem.as_ref()
+    }
+
+    /// Ids of the ring in force, ascending.
+    pub(crate) fn ids(&self) -> &[u32] {
+        &self.ids
     }
 }
 

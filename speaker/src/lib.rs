@@ -22,6 +22,15 @@ pub mod desired;
 pub mod diff;
 pub mod index;
 pub mod keys;
+mod layer2;
+mod metrics;
 pub mod peers;
 pub mod planner;
+mod reporter;
+mod routing;
+pub mod run;
 pub mod settings;
+mod status;
+
+pub use run::{Handles, run};
+pub use settings::{Classes, ExcludeLabel, OnTerm, Provider, Settings};

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use ringbolt_bgp::router::Drain;
 use ringbolt_bgp::session::PeerConfig;
 use ringbolt_bgp::types::PeerId;
+use ringbolt_cluster::{SPEAKER_KEY_NAMESPACE, SPEAKER_KEY_SECRET};
 use ringbolt_config::names::{AdvertisementName, Kind, ObjectRef, PeerName};
 use ringbolt_config::object::Object;
 use ringbolt_config::resolve::{LastGood, Problem};
@@ -28,9 +29,6 @@ use crate::settings::{ExcludeLabel, Settings};
 
 #[cfg(test)]
 mod tests;
-
-/// Name of the Secret that holds the keys for layer 2.
-const SPEAKER_KEY: &str = "ringbolt-speaker-key";
 
 /// The kinds a speaker reads. Claims are not among them (contracts 1.9), nor what speakers write themselves.
 pub const KINDS: &[Kind] = &[
@@ -124,8 +122,7 @@ impl Planner {
     pub fn apply(&mut self, object: Object) {
         let node = self.index.apply(&object);
         self.stale.node |= node == NodeChange::Changed;
-        self.stale.keys |=
-            matches!(&object, Object::Secret(secret) if &*secret.name == SPEAKER_KEY);
+        self.stale.keys |= matches!(&object, Object::Secret(secret) if is_speaker_key(&secret.namespace, &secret.name));
         if is_configuration(object.kind()) {
             self.stale.config |= self.snapshot.apply(object);
         }
@@ -135,7 +132,8 @@ impl Planner {
     pub fn remove(&mut self, object: &ObjectRef) {
         let node = self.index.remove(object);
         self.stale.node |= node == NodeChange::Changed;
-        self.stale.keys |= object.kind == Kind::Secret && &*object.name == SPEAKER_KEY;
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        self.stale.keys |= object.kind == Kind::Secret && is_speaker_key(namespace, &object.name);
         if is_configuration(object.kind) {
             self.stale.config |= self.snapshot.remove(object);
         }
@@ -207,12 +205,13 @@ impl Planner {
         self.snapshot.nodes.len()
     }
 
-    /// The Secret with the keys for layer 2; of several namespaces' the first, by name.
+    /// The Secret with the keys for layer 2.
     pub fn speaker_key(&self) -> Option<&Arc<SecretView>> {
-        let mut secrets = self.snapshot.secrets.iter();
-        secrets
-            .find(|((_, name), _)| &**name == SPEAKER_KEY)
-            .map(|(_, secret)| secret)
+        let key = (
+            Arc::from(SPEAKER_KEY_NAMESPACE),
+            Arc::from(SPEAKER_KEY_SECRET),
+        );
+        self.snapshot.secrets.get(&key)
     }
 
     /// Why an advertisement whose prefixes belong to the node announces nothing here.
@@ -281,4 +280,8 @@ fn is_configuration(kind: Kind) -> bool {
         kind,
         Kind::Service | Kind::EndpointSlice | Kind::IPAllocation | Kind::Speaker
     )
+}
+
+fn is_speaker_key(namespace: &str, name: &str) -> bool {
+    namespace == SPEAKER_KEY_NAMESPACE && name == SPEAKER_KEY_SECRET
 }

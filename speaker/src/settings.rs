@@ -70,7 +70,7 @@ pub enum OnTerm {
 pub struct Settings {
     /// The node it speaks for: the name of the Node object.
     pub node: NodeName,
-    /// Where it listens for BGP; `None` to dial only.
+    /// Where it listens for BGP while there are peers; `None` for port 179, and only while a peer is passive.
     pub bgp_listen: Option<SocketAddr>,
     /// Keys for layer 2 in place of the Secret's.
     pub key_file: Option<PathBuf>,
@@ -85,11 +85,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A speaker for a node with everything else at its default: BGP on port 179 of all addresses.
+    /// A speaker for a node with everything else at its default.
     pub fn new(node: NodeName) -> Self {
         Self {
             node,
-            bgp_listen: Some(SocketAddr::from(([0u16; 8], 179))),
+            bgp_listen: None,
             key_file: None,
             state_dir: None,
             on_term: OnTerm::default(),

@@ -2,4 +2,4 @@
 
 mod rules;
 mod standing;
-mod world;
+pub(crate) mod world;

@@ -1,0 +1,226 @@
+//! When a report is made and where it goes: `/status` and metrics when something worth showing changed, the Speaker
+//! object at most as often as all nodes together may write.
+//!
+//! It knows nothing of what the report says ([`crate::status`] does). A write that fails is tried again at the next
+//! turn and never delays an announcement by more than the writer's own bound.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ringbolt_bgp_net::{ListenerState, Stats as BgpStats};
+use ringbolt_cluster::{SourceProblem, Writer};
+use ringbolt_config::api::condition::Condition;
+use ringbolt_config::api::speaker::SpeakerStatus;
+use ringbolt_l2_net::Stats as L2Stats;
+use serde_json::Value;
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use crate::keys::KeySource;
+use crate::metrics::Metrics;
+use crate::planner::{Planner, Touched};
+use crate::status::{self, Phase, Picture};
+
+/// How often anything outside the source is looked at.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Counters alone make a new report only this often.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What a report needs beside the planner.
+pub(crate) struct Outside<'a> {
+    pub(crate) phase: &'a Phase,
+    pub(crate) bgp: Option<Arc<BgpStats>>,
+    pub(crate) layer2: Option<Arc<L2Stats>>,
+    pub(crate) source: Arc<[SourceProblem]>,
+    pub(crate) keys: &'a KeySource,
+}
+
+/// What the last report was made of, as far as it is compared.
+struct Shown {
+    at: Instant,
+    phase: Phase,
+    bgp: Option<Arc<BgpStats>>,
+    layer2: Option<Arc<L2Stats>>,
+    source: Arc<[SourceProblem]>,
+}
+
+/// Makes reports.
+pub(crate) struct Reporter {
+    writer: Writer,
+    metrics: Metrics,
+    publish: watch::Sender<Arc<Value>>,
+    conditions: Vec<Condition>,
+    planner: Touched,
+    shown: Option<Shown>,
+    written: Option<(Instant, SpeakerStatus)>,
+}
+
+impl Reporter {
+    pub(crate) fn new(
+        writer: Writer,
+        metrics: Metrics,
+        publish: watch::Sender<Arc<Value>>,
+    ) -> Self {
+        Self {
+            writer,
+            metrics,
+            publish,
+            conditions: Vec::new(),
+            planner: Touched::Yes,
+            shown: None,
+            written: None,
+        }
+    }
+
+    /// The next report is due.
+    pub(crate) fn planner_changed(&mut self) {
+        self.planner = Touched::Yes;
+    }
+
+    /// Makes a report if there is something to show.
+    pub(crate) async fn report(&mut self, planner: &Planner, outside: Outside<'_>) {
+        let now = Instant::now();
+        if self.planner == Touched::No
+            && self
+                .shown
+                .as_ref()
+                .is_some_and(|shown| shown.covers(&outside, now))
+        {
+            return;
+        }
+        let time = Timestamp::now();
+        let picture = Picture {
+            planner,
+            phase: outside.phase,
+            router: outside.bgp.as_deref().map(|stats| &stats.router),
+            dial_errors: outside.bgp.as_deref().map(|stats| &stats.dial_errors),
+            listener: outside.bgp.as_deref().and_then(listener_trouble),
+            layer2: outside.layer2.as_deref(),
+            source: &outside.source,
+            keys: outside.keys.problem(),
+            key_ids: outside.keys.ids(),
+            now,
+            time,
+        };
+        status::conditions::update(&mut self.conditions, &picture, time);
+        self.metrics.update(&picture);
+        self.publish
+            .send_replace(Arc::new(status::report(&picture, &self.conditions)));
+        let speaker = status::speaker(&picture, self.conditions.clone());
+        let interval = status::write_interval(planner.nodes());
+        let written = self.write(speaker, now, interval).await;
+        // What could not be written yet makes another turn.
+        self.planner = if written { Touched::No } else { Touched::Yes };
+        self.shown = Some(Shown {
+            at: now,
+            phase: outside.phase.clone(),
+            bgp: outside.bgp,
+            layer2: outside.layer2,
+            source: outside.source,
+        });
+    }
+
+    /// Writes the object if it says something new and it is time; whether nothing is left to write.
+    async fn write(
+        &mut self,
+        speaker: ringbolt_config::api::Speaker,
+        now: Instant,
+        interval: Duration,
+    ) -> bool {
+        let Some(status) = speaker.status.clone() else {
+            return true;
+        };
+        if let Some((at, before)) = &self.written {
+            if same(before, &status) {
+                return true;
+            }
+            if now.duration_since(*at) < interval {
+                return false;
+            }
+        }
+        match self.writer.apply_speaker(&speaker).await {
+            Ok(()) => {
+                debug!("wrote the Speaker object");
+                self.written = Some((now, status));
+                true
+            }
+            Err(error) => {
+                warn!(%error, "cannot write the Speaker object");
+                false
+            }
+        }
+    }
+}
+
+impl Shown {
+    /// Whether the report that was made would say the same, but for counters.
+    fn covers(&self, outside: &Outside<'_>, now: Instant) -> bool {
+        now.duration_since(self.at) < REFRESH_INTERVAL
+            && self.phase == *outside.phase
+            && same_sessions(self.bgp.as_deref(), outside.bgp.as_deref())
+            && same_segments(self.layer2.as_deref(), outside.layer2.as_deref())
+            && self.source == outside.source
+    }
+}
+
+fn same_sessions(before: Option<&BgpStats>, after: Option<&BgpStats>) -> bool {
+    let (Some(before), Some(after)) = (before, after) else {
+        return before.is_none() && after.is_none();
+    };
+    let peers = before.router.peers.iter().zip(&after.router.peers);
+    before.router.peers.len() == after.router.peers.len()
+        && listener_trouble(before) == listener_trouble(after)
+        && before.dial_errors == after.dial_errors
+        && peers.into_iter().all(|((id, was), (other_id, is))| {
+            id == other_id
+                && was.state == is.state
+                && was.flaps == is.flaps
+                && was.prefixes_in == is.prefixes_in
+                && was.prefixes_out == is.prefixes_out
+                && was.withheld == is.withheld
+        })
+}
+
+fn same_segments(before: Option<&L2Stats>, after: Option<&L2Stats>) -> bool {
+    let (Some(before), Some(after)) = (before, after) else {
+        return before.is_none() && after.is_none();
+    };
+    let conditions = |stats: &L2Stats| -> Vec<_> {
+        let all = stats.announcer.interfaces.iter();
+        all.map(|(index, found)| (*index, found.joined, found.conditions.clone()))
+            .collect()
+    };
+    before.announcer.withheld == after.announcer.withheld
+        && before.announcer.addresses == after.announcer.addresses
+        && before.interfaces == after.interfaces
+        && before.failures == after.failures
+        && conditions(before) == conditions(after)
+}
+
+/// Whether two statuses say the same; when they were written is not a statement.
+fn same(before: &SpeakerStatus, after: &SpeakerStatus) -> bool {
+    let after = SpeakerStatus {
+        updated_at: before.updated_at,
+        ..after.clone()
+    };
+    *before == after
+}
+
+/// The first listening socket that is wanted and does not listen, or does not know a peer's key.
+fn listener_trouble(stats: &BgpStats) -> Option<(&'static str, String)> {
+    stats
+        .listeners
+        .iter()
+        .find_map(|(at, found)| match (&found.state, found.unkeyed.first()) {
+            (ListenerState::Waiting { problem, .. }, _) => Some((
+                problem.reason(),
+                format!("cannot listen on {at}; it is tried again"),
+            )),
+            (ListenerState::Listening, Some(peer)) => Some((
+                "KeyNotSet",
+                format!("{at}: no TCP-MD5 key could be set for {peer}"),
+            )),
+            (ListenerState::Listening, None) => None,
+        })
+}

@@ -1,0 +1,167 @@
+//! The BGP half as the speaker sees it: the handle of the Router's task, what it was told about who we are, and the
+//! order in which it is told things.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ringbolt_bgp::router::{Drain, RouterConfig, ShutdownMode};
+use ringbolt_bgp::session::{PeerConfig, Restart};
+use ringbolt_bgp::types::PeerId;
+use ringbolt_bgp_net::{Bgp, ExportChange, Settings, Stats};
+use ringbolt_config::node::{NodeAddressKind, NodeView};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::diff::RouteChange;
+use crate::peers::Identity;
+use crate::planner::{Orders, Planner};
+
+/// How much longer than the peers' own waits a goodbye may take.
+const GOODBYE_SLACK: Duration = Duration::from_secs(10);
+
+/// The Router's handle, and what it was told last.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    bgp: Bgp,
+    stats: watch::Receiver<Arc<Stats>>,
+    identity: Identity,
+    listen: Option<SocketAddr>,
+    node_addresses: Vec<IpAddr>,
+    longest_wait: Duration,
+}
+
+impl Routing {
+    /// Starts a Router that knows nothing but who it is.
+    pub(crate) fn spawn(identity: Identity, listen: Option<SocketAddr>) -> Self {
+        let Identity { router_id, asn } = identity;
+        info!(%router_id, "BGP identifier");
+        // No peer keeps routes of an earlier process: graceful restart is not offered.
+        let router = RouterConfig {
+            router_id,
+            asn,
+            restart: Restart::Settled,
+            seed: seed(),
+        };
+        let bgp = Bgp::spawn(Settings { router, listen });
+        Self {
+            stats: bgp.stats(),
+            bgp,
+            identity,
+            listen,
+            node_addresses: Vec::new(),
+            longest_wait: Duration::ZERO,
+        }
+    }
+
+    /// How things stand.
+    pub(crate) fn stats(&self) -> &watch::Receiver<Arc<Stats>> {
+        &self.stats
+    }
+
+    /// Tells the Router what changed. Whether the node serves comes first, so that a drained node that starts
+    /// announces nothing; peers come last, so that they are told everything in one go.
+    pub(crate) async fn carry_out(&mut self, planner: &Planner, orders: &mut Orders) {
+        if planner.identity().router_id == self.identity.router_id {
+            let routes = std::mem::take(&mut orders.routes);
+            self.tell(planner, orders.drain, routes, orders.peers.take())
+                .await;
+        } else {
+            self.begin_again(planner).await;
+        }
+    }
+
+    /// Everything known at start has been told.
+    pub(crate) async fn originations_complete(&self) {
+        self.bgp.originations_complete().await;
+    }
+
+    /// Takes leave of all peers; bounded by their own waits and a little more.
+    pub(crate) async fn leave(self, mode: ShutdownMode) {
+        let limit = self.longest_wait + GOODBYE_SLACK;
+        if timeout(limit, self.bgp.shutdown(mode, "the speaker ends"))
+            .await
+            .is_err()
+        {
+            warn!("not all BGP peers took the goodbye in time");
+        }
+    }
+
+    async fn tell(
+        &mut self,
+        planner: &Planner,
+        drain: Option<Drain>,
+        routes: RouteChange,
+        peers: Option<BTreeMap<PeerId, PeerConfig>>,
+    ) {
+        let addresses = planner
+            .index()
+            .node()
+            .map(|node| internal(node))
+            .unwrap_or_default();
+        if addresses != self.node_addresses {
+            self.bgp.set_node_addresses(addresses.clone()).await;
+            self.node_addresses = addresses;
+        }
+        if let Some(drain) = drain {
+            self.bgp.drain(drain).await;
+        }
+        if !routes.is_empty() {
+            let RouteChange {
+                originate,
+                withdraw,
+            } = routes;
+            self.bgp
+                .apply(ExportChange {
+                    originate,
+                    withdraw,
+                })
+                .await;
+        }
+        if let Some(peers) = peers {
+            self.longest_wait = peers
+                .values()
+                .map(|peer| peer.drain_wait)
+                .max()
+                .unwrap_or_default();
+            self.bgp.set_peers(peers).await;
+        }
+    }
+
+    /// A speaker has one identifier (RFC 4271 §4.2), so another one means other sessions.
+    async fn begin_again(&mut self, planner: &Planner) {
+        warn!("the BGP identifier changed: all sessions start again");
+        self.bgp
+            .shutdown(ShutdownMode::Plain, "the BGP identifier changed")
+            .await;
+        *self = Self::spawn(planner.identity(), self.listen);
+        let routes = RouteChange {
+            originate: planner.routes().all(),
+            withdraw: Vec::new(),
+        };
+        self.tell(
+            planner,
+            Some(planner.drain()),
+            routes,
+            Some(planner.peers().clone()),
+        )
+        .await;
+        self.originations_complete().await;
+    }
+}
+
+fn internal(node: &NodeView) -> Vec<IpAddr> {
+    let addresses = node.addresses.iter();
+    let internal = addresses.filter(|(kind, _)| *kind == NodeAddressKind::Internal);
+    internal.map(|(_, address)| *address).collect()
+}
+
+/// Nodes that start together must not dial together.
+fn seed() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_secs() ^ (u64::from(since.subsec_nanos()) << 32) ^ u64::from(std::process::id())
+}

@@ -1,0 +1,220 @@
+//! The wiring: one task that takes changes from the cluster into the planner and carries its orders out. It owns the
+//! order of things (read everything, then announce; say goodbye, then end) and nothing else.
+//!
+//! Cancel safety: the loop awaits only `Watch::next`, a ticker and the shutdown token between steps, all of which
+//! lose nothing when dropped; a step itself is never cancelled.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use ringbolt_bgp::router::ShutdownMode;
+use ringbolt_cluster::{Change, Cluster};
+use ringbolt_config::names::Kind;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::keys::KeySource;
+use crate::layer2::Layer2;
+use crate::metrics::Metrics;
+use crate::planner::{KINDS, Planner, Touched};
+use crate::reporter::{LOOK_INTERVAL, Outside, Reporter};
+use crate::routing::Routing;
+use crate::settings::{OnTerm, Settings};
+use crate::status::Phase;
+
+#[cfg(test)]
+mod tests;
+
+/// What a running speaker shows, and how to wait for its end.
+#[derive(Debug)]
+pub struct Handles {
+    /// Metrics, registered once.
+    pub metrics: Registry,
+    /// What `/status` shows.
+    pub status: watch::Receiver<Arc<Value>>,
+    /// Whether everything was read and announced, and no goodbye is under way.
+    pub ready: watch::Receiver<bool>,
+    /// Ends when, after the shutdown was asked for, all goodbyes are said.
+    pub task: JoinHandle<()>,
+}
+
+/// Starts a speaker; call inside a tokio runtime. It works until `shutdown` is cancelled.
+pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) -> Handles {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let (publish, status) = watch::channel(Arc::new(Value::Null));
+    let (tell_ready, ready) = watch::channel(false);
+    let reporter = Reporter::new(cluster.writer(), metrics, publish);
+    let speaker = Speaker {
+        planner: Planner::new(&settings),
+        waiting: KINDS.iter().copied().collect(),
+        phase: Phase::Reading(KINDS.to_vec()),
+        routing: None,
+        layer2: Layer2::spawn(&settings.node, settings.state_dir.as_deref()),
+        keys: KeySource::new(settings.key_file.clone()),
+        reporter,
+        ready: tell_ready,
+        settings,
+        cluster,
+    };
+    Handles {
+        metrics: registry,
+        status,
+        ready,
+        task: tokio::spawn(speaker.work(shutdown)),
+    }
+}
+
+struct Speaker {
+    settings: Settings,
+    cluster: Cluster,
+    planner: Planner,
+    /// Kinds that were not read completely yet.
+    waiting: BTreeSet<Kind>,
+    phase: Phase,
+    routing: Option<Routing>,
+    layer2: Option<Layer2>,
+    keys: KeySource,
+    reporter: Reporter,
+    ready: watch::Sender<bool>,
+}
+
+impl Speaker {
+    async fn work(mut self, shutdown: CancellationToken) {
+        let mut changes = self.cluster.watch(KINDS);
+        let mut identity = self.cluster.identity();
+        let mut look = interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        identity.mark_changed();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                changes = changes.next() => self.take(changes).await,
+                Ok(()) = identity.changed() => {
+                    let known = identity.borrow_and_update().clone();
+                    if let (Some(cluster), Some(layer2)) = (known, &self.layer2) {
+                        layer2.set_cluster(cluster.as_str()).await;
+                    }
+                }
+                _ = look.tick() => self.look().await,
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Takes in what the source says; nothing is announced before everything was said once.
+    async fn take(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Apply(object) => self.planner.apply(object),
+                Change::Delete(object) => self.planner.remove(&object),
+                Change::Synced(kind) => {
+                    self.waiting.remove(&kind);
+                }
+            }
+        }
+        match &self.phase {
+            Phase::Reading(_) if !self.waiting.is_empty() => {
+                self.phase = Phase::Reading(self.waiting.iter().copied().collect());
+            }
+            Phase::Reading(_) => {
+                self.settle().await;
+                if let Some(routing) = &self.routing {
+                    routing.originations_complete().await;
+                }
+                self.phase = Phase::Announcing;
+                self.ready.send_replace(true);
+                info!(node = %self.settings.node, "everything read, announcing");
+            }
+            Phase::Announcing | Phase::Leaving => self.settle().await,
+        }
+        self.reporter.planner_changed();
+    }
+
+    /// Computes what is to be announced and says it to both halves.
+    async fn settle(&mut self) {
+        let mut orders = self.planner.settle();
+        let routing = self.routing.get_or_insert_with(|| {
+            Routing::spawn(self.planner.identity(), self.settings.bgp_listen)
+        });
+        routing.carry_out(&self.planner, &mut orders).await;
+        if orders.keys == Touched::Yes {
+            self.refresh_keys().await;
+        }
+        let Some(layer2) = &mut self.layer2 else {
+            return;
+        };
+        layer2.set_expected_speakers(self.planner.nodes()).await;
+        if let Some(drain) = orders.drain {
+            layer2.set_drain(drain).await;
+        }
+        if orders.l2_advertisements == Touched::Yes {
+            layer2.set_advertisements(&self.planner).await;
+        }
+        layer2.change_addresses(orders.shares).await;
+    }
+
+    /// Once a second: what came from elsewhere than the source.
+    async fn look(&mut self) {
+        self.refresh_keys().await;
+        if let Some(layer2) = &mut self.layer2 {
+            layer2.set_advertisements(&self.planner).await;
+        }
+        self.report().await;
+    }
+
+    async fn refresh_keys(&mut self) {
+        let ring = self
+            .keys
+            .refresh(self.planner.speaker_key().map(Arc::as_ref));
+        if let (Some(ring), Some(layer2)) = (ring, &mut self.layer2) {
+            layer2.set_keys(ring).await;
+        }
+    }
+
+    async fn report(&mut self) {
+        let outside = Outside {
+            phase: &self.phase,
+            bgp: self
+                .routing
+                .as_ref()
+                .map(|routing| routing.stats().borrow().clone()),
+            layer2: self
+                .layer2
+                .as_ref()
+                .map(|layer2| layer2.stats().borrow().clone()),
+            source: self.cluster.problems().borrow().clone(),
+            keys: &self.keys,
+        };
+        self.reporter.report(&self.planner, outside).await;
+    }
+
+    /// Says goodbye on both halves at once (contracts 4.1), then ends.
+    async fn leave(mut self) {
+        info!("told to end");
+        self.phase = Phase::Leaving;
+        self.ready.send_replace(false);
+        self.report().await;
+        let mode = match self.settings.on_term {
+            OnTerm::Restart => ShutdownMode::Restart,
+            OnTerm::Leave => ShutdownMode::Leave,
+        };
+        let routing = async {
+            if let Some(routing) = self.routing.take() {
+                routing.leave(mode).await;
+            }
+        };
+        let layer2 = async {
+            if let Some(layer2) = self.layer2.take() {
+                layer2.leave().await;
+            }
+        };
+        tokio::join!(routing, layer2);
+        info!("said goodbye");
+    }
+}

@@ -1,0 +1,243 @@
+//! The command line as typed. Owns flags, their environment variables and their help; what they
+//! mean is decided where each command turns them into settings.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::logs::LogArgs;
+
+/// Port of the speaker's HTTP face (contract 6).
+const SPEAKER_HTTP: &str = "127.0.0.1:9641";
+/// Port of the controller's HTTP face (contract 6).
+const CONTROLLER_HTTP: &str = "127.0.0.1:9642";
+
+/// LoadBalancer addresses for Kubernetes Services, announced by BGP, ARP and NDP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringbolt",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 failed, or problems found; 2 wrong usage, or not implemented in this version."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Give LoadBalancer Services addresses from the pools
+    Controller(ControllerArgs),
+    /// Announce this node's share of Services and prefixes by BGP and by ARP/NDP
+    Speaker(SpeakerArgs),
+    /// Show services, pools, peers and nodes, with the reason where something is not announced
+    Status(StatusArgs),
+    /// Check manifests without a cluster: every problem with object and field
+    Validate(ValidateArgs),
+    /// Print the CustomResourceDefinitions
+    Crds,
+    /// Print a completion script for a shell
+    Completion(CompletionArgs),
+    /// Commands of later versions, refused by name
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Where objects come from. Exactly one source is in use.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// Standalone: read objects from the manifests (*.yaml, *.yml, *.json) in this directory
+    #[arg(long, value_name = "DIR", env = "RINGBOLT_MANIFESTS")]
+    pub(crate) manifests: Option<PathBuf>,
+    /// Where Ringbolt keeps what it writes in standalone mode [default: DIR/.ringbolt]
+    #[arg(long, value_name = "DIR", env = "RINGBOLT_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Kubernetes: the kubeconfig to use (NotImplemented in this version)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RINGBOLT_KUBECONFIG",
+        conflicts_with = "manifests"
+    )]
+    pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControllerArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Serve Services without a loadBalancerClass
+    #[arg(
+        long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+        action = clap::ArgAction::Set, env = "RINGBOLT_DEFAULT_PROVIDER"
+    )]
+    pub(crate) default_provider: bool,
+    /// A loadBalancerClass to serve; may be given several times
+    #[arg(
+        long = "load-balancer-class",
+        value_name = "CLASS",
+        default_value = "ringbolt.io/ringbolt",
+        value_delimiter = ',',
+        env = "RINGBOLT_LOAD_BALANCER_CLASS"
+    )]
+    pub(crate) classes: Vec<String>,
+    /// Address of /livez, /readyz, /metrics and /status
+    #[arg(long, value_name = "ADDR:PORT", default_value = CONTROLLER_HTTP, env = "RINGBOLT_HTTP")]
+    pub(crate) http: SocketAddr,
+    /// Read everything once, print the problems, and exit
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpeakerArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Name of this node, as in its Node object [default: the host's name]
+    #[arg(long, value_name = "NAME", env = "RINGBOLT_NODE_NAME")]
+    pub(crate) node_name: Option<String>,
+    /// Announce Services without a loadBalancerClass
+    #[arg(
+        long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+        action = clap::ArgAction::Set, env = "RINGBOLT_DEFAULT_PROVIDER"
+    )]
+    pub(crate) default_provider: bool,
+    /// A loadBalancerClass to announce; may be given several times
+    #[arg(
+        long = "load-balancer-class",
+        value_name = "CLASS",
+        default_value = "ringbolt.io/ringbolt",
+        value_delimiter = ',',
+        env = "RINGBOLT_LOAD_BALANCER_CLASS"
+    )]
+    pub(crate) classes: Vec<String>,
+    /// Where to accept BGP connections; bound only when a peer may dial us [default: port 179, both families]
+    #[arg(long, value_name = "ADDR:PORT", env = "RINGBOLT_BGP_LISTEN")]
+    pub(crate) bgp_listen: Option<SocketAddr>,
+    /// Read the speakers' shared keys from this file instead of the Secret ringbolt-speaker-key
+    #[arg(long, value_name = "FILE", env = "RINGBOLT_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// What SIGTERM does: `auto` keeps routes with peers that negotiated graceful restart, `leave` withdraws from all
+    #[arg(long, value_enum, default_value = "auto", env = "RINGBOLT_ON_TERM")]
+    pub(crate) on_term: OnTerm,
+    /// Address of /livez, /readyz, /metrics and /status
+    #[arg(long, value_name = "ADDR:PORT", default_value = SPEAKER_HTTP, env = "RINGBOLT_HTTP")]
+    pub(crate) http: SocketAddr,
+    /// Read everything once, print the problems, and exit
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+/// What a speaker does with its BGP routes when it is told to end (contract 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnTerm {
+    Auto,
+    Leave,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// What to show
+    #[arg(value_enum, default_value = "services")]
+    pub(crate) what: StatusTopic,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: StatusOutput,
+    /// Show again whenever something changes, until interrupted
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusTopic {
+    Services,
+    Pools,
+    Peers,
+    Nodes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusOutput {
+    Table,
+    Wide,
+    Json,
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// A directory of manifests, or one file; may be given several times
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: ValidateOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ValidateOutput {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionArgs {
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Commands that the design names and this version does not have.
+const LATER: [&str; 7] = [
+    "explain",
+    "plan",
+    "migrate",
+    "drain",
+    "undrain",
+    "uninstall",
+    "bgp",
+];
+
+/// The one line for a command that does not exist: `NotImplemented` for one of a later version.
+pub(crate) fn unknown_command(name: &str) -> String {
+    if LATER.contains(&name) {
+        format!(
+            "NotImplemented: the command '{name}' is not in this version; README.md lists what is"
+        )
+    } else {
+        format!("error: unrecognized subcommand '{name}'; see 'ringbolt --help'")
+    }
+}
+
+/// clap's error as the one line we print: its first line, and where help is.
+pub(crate) fn usage_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    // A list of missing arguments stands on the following, indented lines.
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or("error: wrong usage").to_owned();
+    let details: Vec<&str> = lines
+        .take_while(|line| line.starts_with("  "))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let details = if details.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", details.join(" "))
+    };
+    format!("ringbolt: {first}{details}; see 'ringbolt --help'")
+}
+
+#[cfg(test)]
+mod tests;

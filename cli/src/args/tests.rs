@@ -1,0 +1,79 @@
+//! What the flags accept, and that every mistake is one line.
+
+use clap::CommandFactory;
+
+use super::*;
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_daemon_flag_has_an_environment_variable() {
+    for daemon in ["controller", "speaker"] {
+        let command = Cli::command();
+        let daemon = command.find_subcommand(daemon).expect("the daemons exist");
+        for flag in daemon
+            .get_arguments()
+            .filter(|flag| !matches!(flag.get_id().as_str(), "check" | "help" | "version"))
+        {
+            let variable = flag.get_env().and_then(|name| name.to_str());
+            assert!(
+                variable.is_some_and(|name| name.starts_with("RINGBOLT_")),
+                "--{} has {variable:?}",
+                flag.get_id()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_mistake_is_told_in_one_line_that_names_it() {
+    for (line, named) in [
+        (
+            &["ringbolt", "speaker", "--nodename", "a"][..],
+            "--nodename",
+        ),
+        (&["ringbolt", "speaker", "--http", "nowhere"][..], "nowhere"),
+        (&["ringbolt", "validate"][..], "--filename"),
+        (
+            &["ringbolt", "controller", "--log-level", "in=fo=x"][..],
+            "--log-level",
+        ),
+        (
+            &[
+                "ringbolt",
+                "controller",
+                "--manifests",
+                "a",
+                "--kubeconfig",
+                "b",
+            ][..],
+            "--kubeconfig",
+        ),
+    ] {
+        let error = Cli::try_parse_from(line).expect_err("the line is wrong");
+        let told = usage_line(&error);
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.contains(named), "{named} is not in: {told}");
+    }
+}
+
+#[test]
+fn a_command_of_a_later_version_is_refused_by_name() {
+    assert!(unknown_command("explain").contains("NotImplemented"));
+    assert!(!unknown_command("explian").contains("NotImplemented"));
+}
+
+#[test]
+fn the_default_provider_can_be_switched_off() {
+    let cli = Cli::try_parse_from(["ringbolt", "controller", "--default-provider=false"]).unwrap();
+    assert!(matches!(
+        cli.command,
+        Command::Controller(ControllerArgs {
+            default_provider: false,
+            ..
+        })
+    ));
+}

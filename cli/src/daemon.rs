@@ -1,0 +1,194 @@
+//! `ringbolt controller` and `ringbolt speaker`: flags to settings, signals, HTTP, exit.
+//!
+//! Owns the life of the process. A daemon ends only when told to (SIGTERM, SIGINT), never because
+//! of an object, a peer or a port.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use ringbolt_cluster::{Cluster, DirectoryOptions, Role};
+use ringbolt_config::NodeName;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::args::{ControllerArgs, OnTerm, SourceArgs, SpeakerArgs};
+use crate::http::{self, Shown};
+use crate::problems::{self, Finding};
+use crate::validate::{Verdict, verdict};
+use crate::{Refused, logs, out, runtime};
+
+/// Runs a controller until it is told to end.
+pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
+    let ControllerArgs {
+        source,
+        default_provider,
+        classes,
+        http,
+        check,
+        logs,
+    } = args;
+    let options = directory(source, Role::Controller)?;
+    if check {
+        return self::check(options);
+    }
+    logs::install(&logs);
+    let settings = ringbolt_controller::Settings {
+        provider: if default_provider {
+            ringbolt_controller::Provider::Default
+        } else {
+            ringbolt_controller::Provider::ClassedOnly
+        },
+        classes: classes.into_iter().collect(),
+        ..ringbolt_controller::Settings::standalone()
+    };
+    runtime::build_daemon()?.block_on(async {
+        let stop = stop_on_signals()?;
+        info!(version = env!("CARGO_PKG_VERSION"), manifests = %options.dir.display(), "controller starting");
+        let handles = ringbolt_controller::run(settings, Cluster::directory(options), stop.clone());
+        let shown = Shown {
+            daemon: "controller",
+            metrics: Arc::new(handles.metrics),
+            status: handles.status,
+            ready: handles.ready,
+        };
+        finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await
+    })
+}
+
+/// Runs a speaker until it is told to end.
+pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
+    let SpeakerArgs {
+        source,
+        node_name,
+        default_provider,
+        classes,
+        bgp_listen,
+        key_file,
+        on_term,
+        http,
+        check,
+        logs,
+    } = args;
+    let node = self::node_name(node_name)?;
+    let options = directory(source, Role::Speaker)?;
+    if check {
+        return self::check(options);
+    }
+    logs::install(&logs);
+    let defaults = ringbolt_speaker::Settings::new(node);
+    let settings = ringbolt_speaker::Settings {
+        bgp_listen: bgp_listen.or(defaults.bgp_listen),
+        key_file,
+        state_dir: Some(
+            options
+                .state_dir
+                .clone()
+                .unwrap_or_else(|| options.dir.join(".ringbolt")),
+        ),
+        on_term: match on_term {
+            OnTerm::Auto => ringbolt_speaker::OnTerm::Restart,
+            OnTerm::Leave => ringbolt_speaker::OnTerm::Leave,
+        },
+        classes: self::classes(default_provider, classes),
+        ..defaults
+    };
+    runtime::build_daemon()?.block_on(async {
+        let stop = stop_on_signals()?;
+        info!(version = env!("CARGO_PKG_VERSION"), node = %settings.node, manifests = %options.dir.display(), "speaker starting");
+        let handles = ringbolt_speaker::run(settings, Cluster::directory(options), stop.clone());
+        let shown = Shown {
+            daemon: "speaker",
+            metrics: Arc::new(handles.metrics),
+            status: handles.status,
+            ready: handles.ready,
+        };
+        finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await
+    })
+}
+
+/// The speaker's way to say which Services are ours.
+pub(crate) fn classes(
+    default_provider: bool,
+    named: Vec<String>,
+) -> ringbolt_speaker::settings::Classes {
+    ringbolt_speaker::settings::Classes {
+        provider: if default_provider {
+            ringbolt_speaker::settings::Provider::Default
+        } else {
+            ringbolt_speaker::settings::Provider::ClassedOnly
+        },
+        named: named.into_iter().collect::<BTreeSet<String>>(),
+    }
+}
+
+/// Where objects are, or the refusal of what this version cannot read.
+pub(crate) fn directory(source: SourceArgs, role: Role) -> Result<DirectoryOptions> {
+    let SourceArgs {
+        manifests,
+        state_dir,
+        kubeconfig,
+    } = source;
+    if kubeconfig.is_some() {
+        return Err(Refused::Kubeconfig.into());
+    }
+    let dir = manifests.ok_or(Refused::NoManifests)?;
+    Ok(DirectoryOptions {
+        state_dir,
+        ..DirectoryOptions::new(dir, role)
+    })
+}
+
+fn node_name(given: Option<String>) -> Result<NodeName> {
+    let name = match given {
+        Some(name) => name,
+        None => std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .context("--node-name is not given and the host's name cannot be read")?
+            .trim()
+            .to_lowercase(),
+    };
+    name.parse()
+        .map_err(|error| Refused::NodeName { name, error }.into())
+}
+
+/// `--check`: everything once, the problems, and a verdict.
+fn check(options: DirectoryOptions) -> Result<Verdict> {
+    let options = DirectoryOptions {
+        role: Role::Reader,
+        ..options
+    };
+    let listing =
+        runtime::build()?.block_on(async { Cluster::directory(options).read_all().await })?;
+    let findings = problems::find(&listing, &str::to_owned);
+    let mut lines: Vec<String> = findings.iter().map(Finding::text).collect();
+    lines.push(problems::summary(&listing, &findings));
+    out::text(&lines.join("\n"));
+    Ok(verdict(&findings))
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; later ones change nothing, because leaving well is
+/// bounded by itself and SIGKILL is there for the impatient.
+fn stop_on_signals() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: leaving"),
+            _ = interrupt.recv() => info!("SIGINT: leaving"),
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+/// Waits for the daemon, then for its HTTP server, which ends with the same token.
+async fn finish(task: JoinHandle<()>, server: JoinHandle<()>) -> Result<Verdict> {
+    task.await.context("the daemon's task failed")?;
+    server.abort();
+    info!("ended");
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,100 @@
+//! `ringbolt status`: what is so, as tables for people and as JSON or YAML for programs.
+//!
+//! What *should* be announced where is computed by the speaker's own planner, once per node, over
+//! the objects of the cluster; what *is* comes from the Speaker objects. Where the two differ, or
+//! nobody announces, the row carries the reason. Owns reading and output; decides nothing.
+
+mod nodes;
+mod peers;
+mod pools;
+mod services;
+mod table;
+mod view;
+
+use anyhow::Result;
+use ringbolt_cluster::{Cluster, Role};
+use ringbolt_config::Kind;
+use serde::Serialize;
+
+use crate::args::{StatusArgs, StatusOutput, StatusTopic};
+use crate::validate::Verdict;
+use crate::{daemon, out, runtime};
+
+pub(crate) use view::View;
+
+/// What people should know before they wonder.
+const PING: &str =
+    "A Service address answers on the ports of its Service; nobody answers ping on it.";
+
+/// Reads once and prints, or prints again after each change.
+pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
+    let StatusArgs {
+        what,
+        source,
+        output,
+        watch,
+    } = args;
+    let options = daemon::directory(source, Role::Reader)?;
+    runtime::build()?.block_on(async {
+        let cluster = Cluster::directory(options);
+        let mut changes = cluster.watch(&Kind::ALL);
+        let mut shown = None;
+        loop {
+            let text = render(&View::new(&cluster.read_all().await?), what, output)?;
+            if shown.as_ref() != Some(&text) {
+                out::text(&text);
+                shown = Some(text);
+            }
+            if !watch {
+                return Ok(Verdict::Good);
+            }
+            changes.next().await;
+        }
+    })
+}
+
+fn render(view: &View, what: StatusTopic, output: StatusOutput) -> Result<String> {
+    match what {
+        StatusTopic::Services => {
+            let note = if view.services.is_empty() {
+                None
+            } else {
+                Some(PING)
+            };
+            print(&services::rows(view), note, output)
+        }
+        StatusTopic::Pools => print(&pools::rows(view), None, output),
+        StatusTopic::Peers => print(&peers::rows(view), None, output),
+        StatusTopic::Nodes => print(&nodes::rows(view), None, output),
+    }
+}
+
+/// A row of one of the tables; its JSON form is what programs read.
+trait Row: Serialize {
+    /// Column titles; those after `wide` are shown with `-o wide` only.
+    const TITLES: &'static [&'static str];
+    /// How many of the titles every table has.
+    const NARROW: usize;
+    /// One text per title; an empty one is shown as `-`.
+    fn cells(&self) -> Vec<String>;
+}
+
+fn print<R: Row>(rows: &[R], note: Option<&str>, output: StatusOutput) -> Result<String> {
+    let columns = match output {
+        StatusOutput::Json => return Ok(serde_json::to_string_pretty(rows)?),
+        StatusOutput::Yaml => return Ok(serde_saphyr::to_string(&rows)?),
+        StatusOutput::Table => R::NARROW,
+        StatusOutput::Wide => R::TITLES.len(),
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    let mut text = table::render(R::TITLES.get(..columns).unwrap_or(R::TITLES), &cells);
+    if let Some(note) = note {
+        text.push('\n');
+        text.push_str(note);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

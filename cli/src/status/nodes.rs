@@ -1,0 +1,114 @@
+//! The table of nodes: what each speaker says of itself.
+
+use serde::Serialize;
+
+use super::Row;
+use super::view::{NodeParts, View};
+
+/// One node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NodeRow {
+    pub(super) node: String,
+    /// Established sessions and all of them.
+    pub(super) peers: String,
+    /// Addresses it answers for on layer 2.
+    pub(super) addresses: Option<u32>,
+    /// Prefixes it announces over BGP.
+    pub(super) routes: Option<u32>,
+    pub(super) ready: String,
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) pod_networks: Vec<String>,
+    pub(super) interfaces: Vec<String>,
+}
+
+impl Row for NodeRow {
+    const TITLES: &'static [&'static str] = &[
+        "NODE",
+        "PEERS",
+        "ADDRESSES",
+        "ROUTES",
+        "READY",
+        "REASON",
+        "PODS",
+        "INTERFACES",
+        "MESSAGE",
+    ];
+    const NARROW: usize = 6;
+
+    fn cells(&self) -> Vec<String> {
+        let number =
+            |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+        vec![
+            self.node.clone(),
+            self.peers.clone(),
+            number(self.addresses),
+            number(self.routes),
+            self.ready.clone(),
+            self.reason.clone().unwrap_or_default(),
+            self.pod_networks.join(","),
+            self.interfaces.join(","),
+            self.message.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+pub(super) fn rows(view: &View) -> Vec<NodeRow> {
+    view.nodes
+        .iter()
+        .map(|(name, parts)| row(name.as_str(), parts))
+        .collect()
+}
+
+fn row(name: &str, parts: &NodeParts) -> NodeRow {
+    let pod_networks = parts
+        .node
+        .iter()
+        .flat_map(|node| &node.pod_cidrs)
+        .map(ToString::to_string)
+        .collect();
+    let mut row = NodeRow {
+        node: name.to_owned(),
+        pod_networks,
+        ..NodeRow::default()
+    };
+    let Some(status) = parts
+        .speaker
+        .as_ref()
+        .and_then(|speaker| speaker.status.as_ref())
+    else {
+        row.ready = "Unknown".to_owned();
+        row.reason = Some("NoSpeaker".to_owned());
+        row.message = Some("no speaker of this node has reported".to_owned());
+        return row;
+    };
+    row.peers = status.peers.clone().unwrap_or_default();
+    row.addresses = status.owned_addresses;
+    row.routes = status.routes_announced;
+    row.interfaces = status
+        .interfaces
+        .iter()
+        .map(|interface| interface.name.clone())
+        .collect();
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    row.ready = ready.map_or_else(
+        || "Unknown".to_owned(),
+        |condition| condition.status.clone(),
+    );
+    // Anything that is not as it should be, the readiness itself first.
+    let told = ready
+        .filter(|condition| condition.status != "True")
+        .or_else(|| {
+            status
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ != "Ready" && condition.status == "True")
+        });
+    row.reason = told.map(|condition| condition.reason.clone());
+    row.message = told.map(|condition| condition.message.clone());
+    row
+}

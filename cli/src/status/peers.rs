@@ -1,0 +1,105 @@
+//! The table of BGP peers: one row per peer and node.
+
+use ringbolt_config::api::speaker::SessionStatus;
+use serde::Serialize;
+
+use super::Row;
+use super::view::{NodeParts, View};
+
+/// One session, or one that should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PeerRow {
+    pub(super) peer: String,
+    pub(super) node: String,
+    pub(super) address: String,
+    pub(super) state: String,
+    pub(super) since: Option<String>,
+    pub(super) prefixes_out: u32,
+    pub(super) prefixes_in: u32,
+    pub(super) flaps: u32,
+    pub(super) last_error: Option<String>,
+    pub(super) families: Vec<String>,
+}
+
+impl Row for PeerRow {
+    const TITLES: &'static [&'static str] = &[
+        "PEER",
+        "NODE",
+        "ADDRESS",
+        "STATE",
+        "SINCE",
+        "OUT",
+        "IN",
+        "FLAPS",
+        "LAST-ERROR",
+        "FAMILIES",
+    ];
+    const NARROW: usize = 8;
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.peer.clone(),
+            self.node.clone(),
+            self.address.clone(),
+            self.state.clone(),
+            self.since.clone().unwrap_or_default(),
+            self.prefixes_out.to_string(),
+            self.prefixes_in.to_string(),
+            self.flaps.to_string(),
+            self.last_error.clone().unwrap_or_default(),
+            self.families.join(","),
+        ]
+    }
+}
+
+pub(super) fn rows(view: &View) -> Vec<PeerRow> {
+    let mut rows: Vec<PeerRow> = view
+        .nodes
+        .iter()
+        .flat_map(|(name, parts)| of_node(name.as_str(), parts))
+        .collect();
+    rows.sort_by(|a, b| (&a.peer, &a.node).cmp(&(&b.peer, &b.node)));
+    rows
+}
+
+/// The sessions a node's speaker reports, and those its peers call for and it does not report.
+fn of_node(node: &str, parts: &NodeParts) -> Vec<PeerRow> {
+    let status = parts
+        .speaker
+        .as_ref()
+        .and_then(|speaker| speaker.status.as_ref());
+    let reported: &[SessionStatus] = status.map_or(&[], |status| &status.sessions);
+    let mut rows: Vec<PeerRow> = reported.iter().map(|session| row(node, session)).collect();
+    for peer in parts.planner.peers().keys() {
+        let name = peer.name().to_string();
+        if !rows.iter().any(|row| row.peer == name) {
+            rows.push(PeerRow {
+                peer: name,
+                node: node.to_owned(),
+                state: "NotReported".to_owned(),
+                ..PeerRow::default()
+            });
+        }
+    }
+    rows
+}
+
+fn row(node: &str, session: &SessionStatus) -> PeerRow {
+    PeerRow {
+        peer: session.peer.clone(),
+        node: node.to_owned(),
+        address: session.address.clone().unwrap_or_default(),
+        state: session.state.clone(),
+        since: session.since.map(|since| since.to_string()),
+        prefixes_out: session.prefixes_out,
+        prefixes_in: session.prefixes_in,
+        flaps: session.flaps,
+        last_error: session.last_error.as_ref().map(|error| error.text.clone()),
+        families: session
+            .families
+            .iter()
+            .map(|family| format!("{family:?}"))
+            .collect(),
+    }
+}

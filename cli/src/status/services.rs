@@ -1,0 +1,230 @@
+//! The table of Services: one row per address, or one row that says why there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ringbolt_config::ServiceView;
+use ringbolt_speaker::desired::{self, BgpVerdict, L2Verdict, Verdicts};
+use serde::Serialize;
+
+use super::Row;
+use super::view::View;
+
+/// One address of one Service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceRow {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pool: Option<String>,
+    /// Peers over which it is announced, by node; sessions that are up only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bgp: BTreeMap<String, BTreeSet<String>>,
+    /// The node that answers for it on layer 2.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) layer2: Vec<String>,
+    /// Set when nobody announces it, or it has no address: the reason, one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
+    /// Per node, why it does not announce the address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) withheld: BTreeMap<String, String>,
+}
+
+impl Row for ServiceRow {
+    const TITLES: &'static [&'static str] = &[
+        "NAMESPACE",
+        "NAME",
+        "ADDRESS",
+        "POOL",
+        "BGP",
+        "LAYER2",
+        "REASON",
+        "MESSAGE",
+        "WITHHELD",
+    ];
+    const NARROW: usize = 7;
+
+    fn cells(&self) -> Vec<String> {
+        let bgp: Vec<String> = self
+            .bgp
+            .iter()
+            .map(|(node, peers)| {
+                format!(
+                    "{node}({})",
+                    peers.iter().cloned().collect::<Vec<_>>().join(",")
+                )
+            })
+            .collect();
+        let withheld: Vec<String> = self
+            .withheld
+            .iter()
+            .map(|(node, reason)| format!("{node}:{reason}"))
+            .collect();
+        vec![
+            self.namespace.clone(),
+            self.name.clone(),
+            self.address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+            self.pool.clone().unwrap_or_default(),
+            bgp.join(" "),
+            self.layer2.join(" "),
+            self.reason.clone().unwrap_or_default(),
+            self.message.clone().unwrap_or_default(),
+            withheld.join(" "),
+        ]
+    }
+}
+
+/// All rows, in the order of namespace, name and status.
+pub(super) fn rows(view: &View) -> Vec<ServiceRow> {
+    view.services
+        .iter()
+        .flat_map(|service| {
+            let addresses: Vec<IpAddr> = service.addresses().collect();
+            if addresses.is_empty() {
+                vec![pending(service)]
+            } else {
+                addresses
+                    .into_iter()
+                    .map(|address| announced(view, service, address))
+                    .collect()
+            }
+        })
+        .collect()
+}
+
+fn empty(service: &ServiceView) -> ServiceRow {
+    ServiceRow {
+        namespace: service.key.namespace().to_string(),
+        name: service.key.name().to_string(),
+        address: None,
+        pool: None,
+        bgp: BTreeMap::new(),
+        layer2: Vec::new(),
+        reason: None,
+        message: None,
+        withheld: BTreeMap::new(),
+    }
+}
+
+/// A Service without an address: the controller's condition says why.
+fn pending(service: &ServiceView) -> ServiceRow {
+    let condition = service
+        .conditions
+        .iter()
+        .find(|condition| condition.status == "False");
+    let (reason, message) = match condition {
+        Some(condition) => (condition.reason.clone(), Some(condition.message.clone())),
+        None => (
+            "NotSeen".to_owned(),
+            Some("no controller has looked at this Service".to_owned()),
+        ),
+    };
+    ServiceRow {
+        reason: Some(reason),
+        message,
+        ..empty(service)
+    }
+}
+
+/// An address and what becomes of it on every node.
+fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow {
+    let mut row = ServiceRow {
+        address: Some(address),
+        ..empty(service)
+    };
+    let mut unannounced = BTreeMap::new();
+    for (name, parts) in &view.nodes {
+        let wanted = desired::compute(parts.planner.index(), parts.planner.local(), &service.key);
+        let Some(verdicts) = wanted.addresses.get(&address) else {
+            unannounced.insert(
+                name.to_string(),
+                (
+                    "NotOurs".to_owned(),
+                    "the Service is of another class".to_owned(),
+                ),
+            );
+            continue;
+        };
+        if let Some(pool) = &verdicts.pool {
+            row.pool = Some(pool.to_string());
+        }
+        let up = parts.established();
+        let peers: BTreeSet<String> = wanted_peers(verdicts)
+            .into_iter()
+            .filter(|peer| up.contains(peer.as_str()))
+            .collect();
+        let owns = parts.owns(address);
+        if owns {
+            row.layer2.push(name.to_string());
+        }
+        if peers.is_empty() && !owns {
+            unannounced.insert(name.to_string(), why_not(verdicts));
+        }
+        if !peers.is_empty() {
+            row.bgp.insert(name.to_string(), peers);
+        }
+    }
+    row.withheld = unannounced
+        .iter()
+        .map(|(node, (reason, _))| (node.clone(), reason.clone()))
+        .collect();
+    if row.bgp.is_empty() && row.layer2.is_empty() {
+        let (reason, message) = summary(unannounced.into_values());
+        row.reason = Some(reason);
+        row.message = Some(message);
+    }
+    row
+}
+
+fn wanted_peers(verdicts: &Verdicts) -> BTreeSet<String> {
+    match &verdicts.bgp {
+        BgpVerdict::Announced(routes) => routes
+            .iter()
+            .flat_map(|route| &route.peers)
+            .map(ToString::to_string)
+            .collect(),
+        BgpVerdict::Withheld(_) => BTreeSet::new(),
+    }
+}
+
+/// Why a node does not announce the address although it may, or the reason for which it may not. Of
+/// two reasons the one of the channel that got further is told.
+fn why_not(verdicts: &Verdicts) -> (String, String) {
+    match (&verdicts.bgp, &verdicts.l2) {
+        (BgpVerdict::Announced(_), _) => (
+            "SessionDown".to_owned(),
+            "no BGP session it is meant for is established".to_owned(),
+        ),
+        (BgpVerdict::Withheld(_), L2Verdict::Claimable(_)) => (
+            "NotOwner".to_owned(),
+            "another node answers for it, or none yet".to_owned(),
+        ),
+        (BgpVerdict::Withheld(bgp), L2Verdict::Withheld(l2)) => {
+            let reason = bgp.max(l2);
+            (reason.reason().to_owned(), reason.to_string())
+        }
+    }
+}
+
+/// One reason for all nodes: the only one, or the most frequent.
+fn summary(reasons: impl Iterator<Item = (String, String)>) -> (String, String) {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for reason in reasons {
+        *counts.entry(reason).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map_or_else(
+            || ("NoNodes".to_owned(), "there is no Node object".to_owned()),
+            |(reason, _)| reason,
+        )
+}

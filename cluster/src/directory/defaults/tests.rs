@@ -339,16 +339,16 @@ fn a_service_of_any_shape_is_admitted_or_refused_without_panic() {
     }
 }
 
-/// `RINGBOLT_WRITE_DOCS=1 cargo test` writes the page.
+/// `RINGBOLT_BLESS=1 cargo test` writes the page.
 #[test]
 fn the_reference_page_shows_this_table() {
     let page =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/standalone-defaults.md");
     let expected = standalone_defaults();
-    if std::env::var_os("RINGBOLT_WRITE_DOCS").is_some() {
+    if std::env::var_os("RINGBOLT_BLESS").is_some() {
         fs::create_dir_all(page.parent().unwrap()).unwrap();
         fs::write(&page, &expected).unwrap();
     }
     let found = fs::read_to_string(&page).unwrap_or_default();
-    assert_eq!(found, expected, "write it with RINGBOLT_WRITE_DOCS=1");
+    assert_eq!(found, expected, "write it with RINGBOLT_BLESS=1");
 }

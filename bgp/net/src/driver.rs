@@ -68,6 +68,8 @@ pub(crate) struct Driver {
     reports: mpsc::Receiver<Report>,
     /// Originations that have been asked for and are not carried out.
     backlog: VecDeque<Slice>,
+    /// Until then, nothing is sent while there is a backlog.
+    kept_back_until: Instant,
     node_addresses: Vec<IpAddr>,
     dial_errors: BTreeMap<PeerId, DialError>,
     refused: u64,
@@ -140,6 +142,7 @@ impl Driver {
             queue,
             reports,
             backlog: VecDeque::new(),
+            kept_back_until: now,
             node_addresses: Vec::new(),
             dial_errors: BTreeMap::new(),
             refused: 0,
@@ -165,7 +168,10 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         loop {
             self.carry_out();
-            let more = self.connections.fill(&mut self.router);
+            let more = match self.keeps_back() {
+                true => More::No,
+                false => self.connections.fill(&mut self.router),
+            };
             self.carry_out();
             self.publish_if_due();
             if self.has_ended() {

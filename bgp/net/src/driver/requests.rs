@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringbolt_bgp::policy::{Origination, OriginationKey};
 use ringbolt_bgp::router::{Input, ShutdownMode, Ttl, accepted_conn};
@@ -16,8 +16,11 @@ use super::{Dirty, Driver, Handles, Leave};
 use crate::connector::{self, DialError};
 use crate::handle::{ExportChange, Request};
 
-/// Routes carried out between two looks at everything else: about a millisecond's work.
-const SLICE: usize = 4_096;
+/// Routes carried out between two looks at everything else: a few milliseconds' work.
+const SLICE: usize = 16_384;
+/// How long a change that takes several slices may keep back what there is to send. Messages at
+/// the seams would be sent half empty; keepalives can wait for longer than this.
+const KEEP_BACK: Duration = Duration::from_millis(250);
 
 /// A part of a large change that is carried out in one go.
 #[derive(Debug)]
@@ -103,6 +106,12 @@ impl Driver {
             self.backlog.push_back(Slice::Withdraw(withdraw));
             withdraw = rest;
         }
+        self.kept_back_until = Instant::now() + KEEP_BACK;
+    }
+
+    /// Whether sending waits for the rest of a large change.
+    pub(super) fn keeps_back(&self) -> bool {
+        !self.backlog.is_empty() && Instant::now() < self.kept_back_until
     }
 
     pub(super) fn originate_a_slice(&mut self) {

@@ -22,6 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 use ringbolt_config::{Kind, ObjectRef};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::hub::{Hub, Subscription};
@@ -56,7 +57,7 @@ pub use defaults::standalone_defaults;
 use inbox::{Inbox, Question};
 use observer::Observer;
 use outlets::{Inlets, Outlets};
-use store::Store;
+use store::{Operation, Outcome, Store, Verdict};
 
 /// The folder for Ringbolt's own files, below the directory of manifests.
 const STATE: &str = ".ringbolt";
@@ -156,13 +157,18 @@ impl Settings {
 }
 
 /// A piece of work for the writer's thread.
-type Job = Box<dyn FnOnce() + Send>;
+enum Job {
+    Transact {
+        operation: Operation<'static>,
+        answer: oneshot::Sender<Outcome>,
+    },
+    Work(Box<dyn FnOnce(&Store) + Send>),
+}
 
 /// The handle that `Cluster`, `Watch` and `Writer` share.
 #[derive(Debug)]
 pub(crate) struct Directory {
     settings: Arc<Settings>,
-    store: Arc<Store>,
     hub: Arc<Hub>,
     inbox: Arc<Inbox>,
     inlets: Inlets,
@@ -183,16 +189,12 @@ impl Directory {
             Arc::clone(&inbox),
             outlets,
         );
-        let (jobs, mut work) = mpsc::channel::<Job>(MAX_WAITING_WRITES);
+        let (jobs, work) = mpsc::channel(MAX_WAITING_WRITES);
         spawn("ringbolt-look", move || observer.run());
-        spawn("ringbolt-write", move || {
-            while let Some(job) = work.blocking_recv() {
-                job();
-            }
-        });
+        let (writing, told) = (Arc::clone(&store), Arc::clone(&inbox));
+        spawn("ringbolt-write", move || write_all(&writing, &told, work));
         Arc::new(Self {
             settings,
-            store,
             hub,
             inbox,
             inlets,
@@ -244,30 +246,49 @@ impl Directory {
         })
     }
 
-    /// Does `work` on the writer's thread. When the caller goes away, the work is still done.
-    async fn write<T: Send + 'static>(
+    /// Has the writer's thread decide about an object and write what comes of it. When the caller
+    /// goes away, that is done all the same.
+    async fn transact(
         &self,
         object: &ObjectRef,
-        work: impl FnOnce(&Store) -> Result<T, WriteError> + Send + 'static,
+        decide: impl FnOnce(Option<Value>) -> Result<Verdict, WriteError> + Send + 'static,
+    ) -> Outcome {
+        let (answer, outcome) = oneshot::channel();
+        let operation = Operation {
+            object: object.clone(),
+            decide: Box::new(decide),
+        };
+        self.hand_over(object, Job::Transact { operation, answer }, outcome)
+            .await?
+    }
+
+    /// Does `work` on the writer's thread.
+    async fn work<T: Send + 'static>(
+        &self,
+        object: &ObjectRef,
+        work: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> Result<T, WriteError> {
+        let (answer, outcome) = oneshot::channel();
+        let job = move |store: &Store| {
+            // The caller may be gone; what is done is done.
+            let _told = answer.send(work(store));
+        };
+        self.hand_over(object, Job::Work(Box::new(job)), outcome)
+            .await
+    }
+
+    async fn hand_over<T>(
+        &self,
+        object: &ObjectRef,
+        job: Job,
+        outcome: oneshot::Receiver<T>,
     ) -> Result<T, WriteError> {
         let closed = || WriteError::Unavailable {
             object: object.clone(),
             cause: UnavailableCause::Closed,
         };
-        let (answer, result) = oneshot::channel();
-        let (store, inbox, written) = (
-            Arc::clone(&self.store),
-            Arc::clone(&self.inbox),
-            object.clone(),
-        );
-        let job = move || {
-            let result = work(&store);
-            inbox.written(written);
-            // The caller may be gone; what is written is written.
-            let _told = answer.send(result);
-        };
-        self.jobs.send(Box::new(job)).await.map_err(|_| closed())?;
-        result.await.map_err(|_| closed())?
+        self.jobs.send(job).await.map_err(|_| closed())?;
+        outcome.await.map_err(|_| closed())
     }
 
     /// The newest state of an object: files and state looked at after this call.
@@ -296,6 +317,28 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         self.inbox.stop();
+    }
+}
+
+/// The writer's thread: everything that waits is written in as few rounds as possible.
+fn write_all(store: &Store, inbox: &Inbox, mut work: mpsc::Receiver<Job>) {
+    let mut waiting = Vec::new();
+    while work.blocking_recv_many(&mut waiting, MAX_WAITING_WRITES) > 0 {
+        let (mut operations, mut answers) = (Vec::new(), Vec::new());
+        for job in waiting.drain(..) {
+            match job {
+                Job::Work(work) => work(store),
+                Job::Transact { operation, answer } => {
+                    answers.push((operation.object.clone(), answer));
+                    operations.push(operation);
+                }
+            }
+        }
+        for ((object, answer), outcome) in answers.into_iter().zip(store.transact_all(operations)) {
+            inbox.written(object);
+            // The caller may be gone; what is written is written.
+            let _told = answer.send(outcome);
+        }
     }
 }
 

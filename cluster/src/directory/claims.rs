@@ -28,17 +28,14 @@ impl Directory {
         let mut value = encode(&object, claim)?;
         let taken = object.clone();
         let stored = self
-            .write(&object, move |store| {
-                let name = taken.clone();
-                store.transact(&name, |current| match current {
-                    Some(_) => Err(WriteError::AlreadyExists { object: taken }),
-                    None => {
-                        value["metadata"]["uid"] = random_uuid().into();
-                        value["metadata"]["creationTimestamp"] = json!(Timestamp::now());
-                        value["metadata"]["generation"] = 1.into();
-                        Ok(Verdict::Put(value))
-                    }
-                })
+            .transact(&object, move |current| match current {
+                Some(_) => Err(WriteError::AlreadyExists { object: taken }),
+                None => {
+                    value["metadata"]["uid"] = random_uuid().into();
+                    value["metadata"]["creationTimestamp"] = json!(Timestamp::now());
+                    value["metadata"]["generation"] = 1.into();
+                    Ok(Verdict::Put(value))
+                }
             })
             .await?;
         self.as_claim(&object, stored)
@@ -64,32 +61,30 @@ impl Directory {
         let reserved = self.reservation(&object).is_some();
         let name = object.clone();
         let stored = self
-            .write(&object, move |store| {
-                store.transact(&name, |current| {
-                    let metadata = match &current {
-                        Some(current) => {
-                            same(&name, current, uid.as_deref(), &version)?;
-                            given(current)
-                        }
-                        // A reservation that nobody has held yet is stored with its first holder.
-                        None if reserved && version == UNWRITTEN => json!({
-                            "uid": random_uuid(),
-                            "creationTimestamp": Timestamp::now(),
-                            "generation": 0,
-                        }),
-                        None => {
-                            return Err(WriteError::NotFound {
-                                object: name.clone(),
-                            });
-                        }
-                    };
-                    let generation = metadata["generation"].as_i64().unwrap_or(0) + 1;
-                    for key in ["uid", "creationTimestamp"] {
-                        value["metadata"][key] = metadata[key].clone();
+            .transact(&object, move |current| {
+                let metadata = match &current {
+                    Some(current) => {
+                        same(&name, current, uid.as_deref(), &version)?;
+                        given(current)
                     }
-                    value["metadata"]["generation"] = generation.into();
-                    Ok(Verdict::Put(value))
-                })
+                    // A reservation that nobody has held yet is stored with its first holder.
+                    None if reserved && version == UNWRITTEN => json!({
+                        "uid": random_uuid(),
+                        "creationTimestamp": Timestamp::now(),
+                        "generation": 0,
+                    }),
+                    None => {
+                        return Err(WriteError::NotFound {
+                            object: name.clone(),
+                        });
+                    }
+                };
+                let generation = metadata["generation"].as_i64().unwrap_or(0) + 1;
+                for key in ["uid", "creationTimestamp"] {
+                    value["metadata"][key] = metadata[key].clone();
+                }
+                value["metadata"]["generation"] = generation.into();
+                Ok(Verdict::Put(value))
             })
             .await?;
         self.as_claim(&object, stored)
@@ -105,14 +100,12 @@ impl Directory {
         self.may_write(&object)?;
         let (uid, version) = (uid.clone(), resource_version.clone());
         let name = object.clone();
-        self.write(&object, move |store| {
-            store.transact(&name, |current| {
-                let current = current.ok_or(WriteError::NotFound {
-                    object: name.clone(),
-                })?;
-                same(&name, &current, Some(uid.as_str()), version.as_str())?;
-                Ok(Verdict::Remove)
-            })
+        self.transact(&object, move |current| {
+            let current = current.ok_or(WriteError::NotFound {
+                object: name.clone(),
+            })?;
+            same(&name, &current, Some(uid.as_str()), version.as_str())?;
+            Ok(Verdict::Remove)
         })
         .await
         .map(drop)
@@ -121,7 +114,7 @@ impl Directory {
     pub(crate) async fn get_allocation(&self, name: &str) -> Result<IPAllocation, WriteError> {
         let object = reference(name)?;
         let read = object.clone();
-        let stored = self.write(&object, move |store| store.read(&read)).await?;
+        let stored = self.work(&object, move |store| store.read(&read)).await??;
         self.as_claim(&object, stored)
     }
 

@@ -31,8 +31,7 @@ impl Directory {
         }
         let name = object.clone();
         let stored = self
-            .write(&object, move |store| {
-                store.transact(&name, |current| match current {
+            .transact(&object, move |current| match current {
                     Some(_) => Ok(Verdict::Leave),
                     None => {
                         let mut key = vec![0; KEY_LENGTH];
@@ -48,7 +47,6 @@ impl Directory {
                         })))
                     }
                 })
-            })
             .await?;
         match decode(Kind::Secret, stored.unwrap_or_default()) {
             Ok(Object::Secret(secret)) => Ok(secret),

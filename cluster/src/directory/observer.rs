@@ -268,14 +268,18 @@ impl Observer {
         if self.settings.role != Role::Controller {
             return;
         }
-        let mut refused = None;
-        for name in touched {
+        let due = |name: &&ObjectRef| {
             let document = self.catalog.document(name).map(|document| &**document);
-            if !stamp::is_due(name, self.mirror.record(name), document) {
-                continue;
-            }
-            match stamp::stamp(&self.store, name, document, Timestamp::now()) {
-                Ok(()) => {
+            stamp::is_due(name, self.mirror.record(name), document)
+        };
+        let names: Vec<&ObjectRef> = touched.iter().filter(due).collect();
+        let now = Timestamp::now();
+        let operation = |name| stamp::stamp(name, self.catalog.document(name).cloned(), now);
+        let operations = names.iter().copied().map(operation).collect();
+        let mut refused = None;
+        for (name, outcome) in names.into_iter().zip(self.store.transact_all(operations)) {
+            match outcome {
+                Ok(_) => {
                     self.mirror.refresh(&self.store, name);
                 }
                 Err(error) => {

@@ -1,14 +1,16 @@
 //! Identity and age: what the controller alone gives to an object of people when it first sees it,
 //! keeps while the object lives, and takes back when it is gone.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ringbolt_config::{Kind, ObjectRef};
+use serde_json::Value;
 
 use super::manifest::Document;
 use super::record::Record;
-use super::store::{Store, Verdict, random_uuid};
-use crate::writer::WriteError;
+use super::store::{Operation, Verdict, random_uuid};
 
 #[cfg(test)]
 mod tests;
@@ -65,22 +67,26 @@ pub(super) fn is_due(
 
 /// Brings what is kept of an object in line with its document, or with the lack of one.
 pub(super) fn stamp(
-    store: &Store,
     name: &ObjectRef,
-    document: Option<&Document>,
+    document: Option<Arc<Document>>,
     now: Timestamp,
-) -> Result<(), WriteError> {
-    store
-        .transact(name, |current| {
-            // Decided anew under the lock: another controller may have been faster.
-            let record = current.and_then(Record::from_value);
-            Ok(match next(name, record.as_ref(), document, now) {
+) -> Operation<'static> {
+    let object = name.clone();
+    let decide = move |current: Option<Value>| {
+        // Decided anew under the lock: another controller may have been faster.
+        let record = current.and_then(Record::from_value);
+        Ok(
+            match next(&object, record.as_ref(), document.as_deref(), now) {
                 Next::Put(record) => Verdict::Put(record.to_value()),
                 Next::Remove => Verdict::Remove,
                 Next::Leave => Verdict::Leave,
-            })
-        })
-        .map(drop)
+            },
+        )
+    };
+    Operation {
+        object: name.clone(),
+        decide: Box::new(decide),
+    }
 }
 
 /// What becomes of a record.

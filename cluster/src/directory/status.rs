@@ -43,17 +43,15 @@ impl Directory {
         let key = patch.key.clone();
         let name = object.clone();
         let stored = self
-            .write(&object, move |store| {
-                store.transact(&name, |current| {
-                    let mut record = read_record(&name, current, patch.resource_version.as_str())?;
-                    if record.metadata.uid.as_deref() != Some(patch.uid.as_str()) {
-                        return Err(WriteError::Conflict {
-                            object: name.clone(),
-                        });
-                    }
-                    patch_service(&mut record, patch);
-                    Ok(put_or_let_go(&record))
-                })
+            .transact(&object, move |current| {
+                let mut record = read_record(&name, current, patch.resource_version.as_str())?;
+                if record.metadata.uid.as_deref() != Some(patch.uid.as_str()) {
+                    return Err(WriteError::Conflict {
+                        object: name.clone(),
+                    });
+                }
+                patch_service(&mut record, patch);
+                Ok(put_or_let_go(&record))
             })
             .await?;
         match stored {
@@ -71,24 +69,22 @@ impl Directory {
         self.may_write(object)?;
         let (name, version) = (object.clone(), resource_version.clone());
         let stored = self
-            .write(object, move |store| {
-                store.transact(&name, |current| {
-                    if is_whole(name.kind) {
-                        let mut current = current.ok_or(WriteError::NotFound {
+            .transact(object, move |current| {
+                if is_whole(name.kind) {
+                    let mut current = current.ok_or(WriteError::NotFound {
+                        object: name.clone(),
+                    })?;
+                    if current["metadata"]["resourceVersion"] != version.as_str() {
+                        return Err(WriteError::Conflict {
                             object: name.clone(),
-                        })?;
-                        if current["metadata"]["resourceVersion"] != version.as_str() {
-                            return Err(WriteError::Conflict {
-                                object: name.clone(),
-                            });
-                        }
-                        merge_patch(&mut current["status"], status);
-                        return Ok(Verdict::Put(current));
+                        });
                     }
-                    let mut record = read_record(&name, current, version.as_str())?;
-                    merge_patch(record.status.get_or_insert_default(), status);
-                    Ok(Verdict::Put(record.to_value()))
-                })
+                    merge_patch(&mut current["status"], status);
+                    return Ok(Verdict::Put(current));
+                }
+                let mut record = read_record(&name, current, version.as_str())?;
+                merge_patch(record.status.get_or_insert_default(), status);
+                Ok(Verdict::Put(record.to_value()))
             })
             .await?;
         version_of(object, stored.as_ref())
@@ -103,12 +99,10 @@ impl Directory {
         self.may_write(object)?;
         let (name, version) = (object.clone(), resource_version.clone());
         let stored = self
-            .write(object, move |store| {
-                store.transact(&name, |current| {
-                    let mut record = read_record(&name, current, version.as_str())?;
-                    change_finalizer(&mut record, POOL_FINALIZER, change);
-                    Ok(put_or_let_go(&record))
-                })
+            .transact(object, move |current| {
+                let mut record = read_record(&name, current, version.as_str())?;
+                change_finalizer(&mut record, POOL_FINALIZER, change);
+                Ok(put_or_let_go(&record))
             })
             .await?;
         stored
@@ -136,25 +130,22 @@ impl Directory {
             reason: InvalidReason::Unencodable,
         };
         let mut value = serde_json::to_value(speaker).map_err(unencodable)?;
-        let name = object.clone();
-        self.write(&object, move |store| {
-            store.transact(&name, |current| {
-                let before = current.unwrap_or_default();
-                let given = &before["metadata"];
-                let now = || json!(Timestamp::now());
-                for (key, first) in [
-                    ("uid", &(|| random_uuid().into()) as &dyn Fn() -> Value),
-                    ("creationTimestamp", &now),
-                    ("resourceVersion", &|| Value::Null),
-                ] {
-                    let kept = given.get(key).cloned();
-                    value["metadata"][key] = kept.unwrap_or_else(first);
-                }
-                Ok(if value == before {
-                    Verdict::Leave
-                } else {
-                    Verdict::Put(value)
-                })
+        self.transact(&object, move |current| {
+            let before = current.unwrap_or_default();
+            let given = &before["metadata"];
+            let now = || json!(Timestamp::now());
+            for (key, first) in [
+                ("uid", &(|| random_uuid().into()) as &dyn Fn() -> Value),
+                ("creationTimestamp", &now),
+                ("resourceVersion", &|| Value::Null),
+            ] {
+                let kept = given.get(key).cloned();
+                value["metadata"][key] = kept.unwrap_or_else(first);
+            }
+            Ok(if value == before {
+                Verdict::Leave
+            } else {
+                Verdict::Put(value)
             })
         })
         .await
@@ -167,21 +158,19 @@ impl Directory {
             return Err(WriteError::NotFound { object });
         }
         let name = object.clone();
-        self.write(&object, move |store| {
-            store.transact(&name, |current| {
-                let record = current.and_then(Record::from_value);
-                let mut record = record.unwrap_or_else(|| Record::new(&name));
-                match drain {
-                    Drain::Begin => {
-                        record
-                            .metadata
-                            .annotations
-                            .insert(DRAIN.to_owned(), "true".into());
-                        Ok(Verdict::Put(record.to_value()))
-                    }
-                    Drain::End => Ok(Verdict::Remove),
+        self.transact(&object, move |current| {
+            let record = current.and_then(Record::from_value);
+            let mut record = record.unwrap_or_else(|| Record::new(&name));
+            match drain {
+                Drain::Begin => {
+                    record
+                        .metadata
+                        .annotations
+                        .insert(DRAIN.to_owned(), "true".into());
+                    Ok(Verdict::Put(record.to_value()))
                 }
-            })
+                Drain::End => Ok(Verdict::Remove),
+            }
         })
         .await
         .map(drop)
@@ -191,11 +180,11 @@ impl Directory {
         let object = event.regarding.clone();
         self.may_write(&object)?;
         let regarding = object.clone();
-        self.write(&object, move |store| {
+        self.work(&object, move |store| {
             journal::append(store.root(), &event, Timestamp::now())
                 .map_err(|error| unavailable(&regarding, &error))
         })
-        .await
+        .await?
     }
 }
 

@@ -6,37 +6,43 @@
 //! read    open, read                                                (no lock: rename is atomic)
 //! ```
 //!
-//! A kill between any two of these system calls leaves the old object or the new one, and a `.new`
-//! at most, which the next writer of the kind removes: it holds the lock, so nobody is writing it.
+//! A kill between any two of these system calls leaves the old object or the new one, and `.new`
+//! files at most, which the next writer of the kind removes: it holds the lock, so nobody is
+//! writing them.
 //! `resourceVersion` is 64 random bits, so that two writers never make the same one; it is compared
 //! for equality only.
 //!
 //! What the objects mean is the callers' business: they decide inside the lock what becomes of
 //! what they find. Local file systems only: flock and rename are not trusted over a network.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use ringbolt_config::{Kind, ObjectRef};
+use ringbolt_config::ObjectRef;
 use serde_json::Value;
 
 use crate::writer::{InvalidReason, UnavailableCause, WriteError};
 
 mod fault;
+mod round;
 #[cfg(test)]
 mod tests;
 
 pub(super) use fault::{FaultPlan, Point};
+pub(super) use round::{Operation, Outcome};
 
 /// The folder of objects without namespace; no namespace can have this name.
 pub(super) const NO_NAMESPACE: &str = "_";
 /// Serialises the writers of one kind.
 const LOCK: &str = ".lock";
-/// What is being written; moved to its place when complete.
+/// What names begin with while they are written; moved to their places when complete.
 const NEW: &str = ".new";
+/// Objects that are written in one round; as many files are open at once.
+const MAX_ROUND: usize = 256;
 /// Larger files are not ours.
 const MAX_SIZE: u64 = 4 << 20;
 
@@ -97,91 +103,41 @@ impl Store {
         read_json(&self.path(object)?).map_err(|error| unavailable(object, &error))
     }
 
-    /// Lets `decide` say what becomes of the object while nobody else can write its kind. Returns
-    /// what stands there afterwards, durable.
+    /// One operation by itself.
+    #[cfg(test)]
     pub(super) fn transact(
         &self,
         object: &ObjectRef,
-        decide: impl FnOnce(Option<Value>) -> Result<Verdict, WriteError>,
-    ) -> Result<Option<Value>, WriteError> {
-        let path = self.path(object)?;
-        let failed = |error: io::Error| unavailable(object, &error);
-        let folder = path
-            .parent()
-            .expect("an object's path has the folder of its namespace");
-        let kind_folder = self.root.join(object.kind.plural());
-        self.faults.reach(Point::MakeFolder).map_err(failed)?;
-        make_folder(folder).map_err(failed)?;
-        let _lock = self.lock(&kind_folder).map_err(failed)?;
-        self.faults.reach(Point::ReadCurrent).map_err(failed)?;
-        let current = read_json(&path).map_err(failed)?;
-        match decide(current.clone())? {
-            Verdict::Leave => Ok(current),
-            Verdict::Remove => {
-                self.faults.reach(Point::Unlink).map_err(failed)?;
-                absent_is_fine(fs::remove_file(&path)).map_err(failed)?;
-                self.sync_folder(folder).map_err(failed)?;
-                Ok(None)
+        decide: impl FnOnce(Option<Value>) -> Result<Verdict, WriteError> + Send,
+    ) -> Outcome {
+        let operation = Operation {
+            object: object.clone(),
+            decide: Box::new(decide),
+        };
+        let mut outcomes = round::run(self, object.kind, vec![operation]);
+        outcomes.pop().expect("a round of one has one outcome")
+    }
+
+    /// Lets each operation say what becomes of its object while nobody else can write the kind.
+    /// Returns what stands there afterwards, durable. Operations on one object are done in their
+    /// order; many together are much faster than one after the other.
+    pub(super) fn transact_all(&self, operations: Vec<Operation<'_>>) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = operations.iter().map(|_| None).collect();
+        let mut waiting: Vec<(usize, Operation<'_>)> = operations.into_iter().enumerate().collect();
+        while let Some((_, first)) = waiting.first() {
+            let kind = first.object.kind;
+            let mut objects = BTreeSet::new();
+            let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, operation)| {
+                let room = objects.len() < MAX_ROUND && operation.object.kind == kind;
+                room && objects.insert(operation.object.clone())
+            });
+            let (places, round): (Vec<usize>, Vec<Operation<'_>>) = now.into_iter().unzip();
+            for (place, outcome) in places.into_iter().zip(round::run(self, kind, round)) {
+                outcomes[place] = Some(outcome);
             }
-            Verdict::Put(mut value) => {
-                set_resource_version(&mut value);
-                let bytes = serde_json::to_vec(&value).map_err(|_| WriteError::Invalid {
-                    object: object.clone(),
-                    field: "metadata",
-                    reason: InvalidReason::Unencodable,
-                })?;
-                self.put(object.kind, &kind_folder, &path, &bytes)
-                    .map_err(failed)?;
-                self.sync_folder(folder).map_err(failed)?;
-                Ok(Some(value))
-            }
+            waiting = later;
         }
-    }
-
-    /// Holds the kind until the returned file is dropped.
-    fn lock(&self, kind_folder: &Path) -> io::Result<File> {
-        self.faults.reach(Point::OpenLock)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(kind_folder.join(LOCK))?;
-        self.faults.reach(Point::Lock)?;
-        lock.lock()?;
-        Ok(lock)
-    }
-
-    fn put(&self, kind: Kind, kind_folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let new = kind_folder.join(NEW);
-        self.faults.reach(Point::RemoveLeftover)?;
-        absent_is_fine(fs::remove_file(&new))?;
-        self.faults.reach(Point::CreateNew)?;
-        let mode = if kind == Kind::Secret { 0o600 } else { 0o644 };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&new)?;
-        self.faults.reach(Point::WriteNew)?;
-        let (first, rest) = bytes.split_at(self.faults.cut(bytes.len()));
-        file.write_all(first)?;
-        if !rest.is_empty() {
-            self.faults.reach(Point::WriteRest)?;
-            file.write_all(rest)?;
-        }
-        self.faults.reach(Point::SyncNew)?;
-        file.sync_all()?;
-        self.faults.reach(Point::Rename)?;
-        fs::rename(&new, path)
-    }
-
-    /// Makes a rename or an unlink last over a power cut.
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.faults.reach(Point::OpenFolder)?;
-        let folder = File::open(folder)?;
-        self.faults.reach(Point::SyncFolder)?;
-        folder.sync_all()?;
-        self.faults.reach(Point::Unlock)
+        outcomes.into_iter().flatten().collect()
     }
 }
 

@@ -48,8 +48,7 @@ fn a_speaker_sees_of_a_pool_what_changes_its_announcements_and_a_controller_sees
 fn a_generation_counts_the_form_of_the_document_it_was_given_for() {
     let mut world = World::new();
     let (name, document) = parse(SLICE);
-    stamp::stamp(&world.store, &name, Some(&document), jiff::Timestamp::now()).unwrap();
-    world.look(&name);
+    world.stamp(&name, &document);
     let generation = |document: &Document| match world.see(Role::Speaker, &name, Some(document)) {
         Some(Object::EndpointSlice(view)) => view.generation,
         other => panic!("{other:?}"),
@@ -67,8 +66,7 @@ fn a_generation_counts_the_form_of_the_document_it_was_given_for() {
 fn a_pool_that_is_held_outlives_its_document_for_every_role() {
     let mut world = World::new();
     let (name, document) = parse(POOL);
-    stamp::stamp(&world.store, &name, Some(&document), jiff::Timestamp::now()).unwrap();
-    world.look(&name);
+    world.stamp(&name, &document);
     for role in [Role::Controller, Role::Speaker] {
         assert_eq!(world.see(role, &name, None), None, "nothing holds it");
     }
@@ -124,15 +122,21 @@ impl World {
         }
     }
 
-    fn keep(&mut self, name: &ObjectRef, edit: impl Fn(&mut Record)) {
+    fn keep(&mut self, name: &ObjectRef, edit: impl Fn(&mut Record) + Send) {
         self.store
-            .transact(name, |current| {
+            .transact(name, move |current| {
                 let record = current.and_then(Record::from_value);
                 let mut record = record.unwrap_or_else(|| Record::new(name));
                 edit(&mut record);
                 Ok(Verdict::Put(record.to_value()))
             })
             .unwrap();
+        self.look(name);
+    }
+
+    fn stamp(&mut self, name: &ObjectRef, document: &Arc<Document>) {
+        let stamp = stamp::stamp(name, Some(Arc::clone(document)), jiff::Timestamp::now());
+        self.store.transact_all(vec![stamp]).remove(0).unwrap();
         self.look(name);
     }
 

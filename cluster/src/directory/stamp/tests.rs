@@ -6,6 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::super::manifest::{Format, read};
+use super::super::store::Store;
 use super::*;
 
 #[test]
@@ -107,13 +108,8 @@ impl Life {
     }
 
     fn stamp(&self, port: Option<u16>) -> Option<Record> {
-        stamp(
-            &self.store,
-            &self.name,
-            port.map(parse).as_deref(),
-            Timestamp::now(),
-        )
-        .unwrap();
+        let stamp = stamp(&self.name, port.map(parse), Timestamp::now());
+        self.store.transact_all(vec![stamp]).remove(0).unwrap();
         self.read()
     }
 
@@ -124,9 +120,9 @@ impl Life {
             .map(|value| Record::from_value(value).unwrap())
     }
 
-    fn edit(&self, edit: impl Fn(&mut Record)) {
+    fn edit(&self, edit: impl Fn(&mut Record) + Send) {
         self.store
-            .transact(&self.name, |current| {
+            .transact(&self.name, move |current| {
                 let record = current.and_then(Record::from_value);
                 let mut record = record.unwrap_or_else(|| Record::new(&self.name));
                 edit(&mut record);

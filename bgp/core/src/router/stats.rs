@@ -101,7 +101,7 @@ pub struct Counters {
 }
 
 impl Router {
-    /// A snapshot of everything.
+    /// A snapshot of everything, as of the last input: ages grow with `Input::Tick`.
     #[must_use]
     pub fn stats(&self) -> RouterStats {
         RouterStats {

@@ -55,7 +55,14 @@ pub(crate) fn missing(
     if ago(node.policy_changed) < SETTLED {
         return None;
     }
-    let wanted = expected(&node.originations, &listener(world, ix, to));
+    // What the session agreed on, which the configurations may have left behind.
+    let stats = node.router.as_ref()?.stats();
+    let agreed = stats.peers.get(&peer_id(to))?.negotiated.as_ref()?.families;
+    let listener = Listener {
+        families: agreed,
+        ..listener(world, ix, to)
+    };
+    let wanted = expected(&node.originations, &listener);
     let lacking = wanted.keys().filter(|prefix| Family::of(prefix) == family);
     let lacking = lacking.copied().find(|prefix| !said.contains_key(prefix));
     let surplus = said.keys().filter(|prefix| Family::of(prefix) == family);

@@ -338,10 +338,6 @@ fn touch_peer(world: &mut World, ix: NodeIx, act: Act) {
             };
             config.families = toggled;
             let config = config.clone();
-            // The other side still has sessions with what was agreed before.
-            for either in [ix, there] {
-                world.nodes[either].policy_changed = world.now;
-            }
             world.give(ix, Input::SetPeer(Box::new(config)));
         }
         Act::Retune => {

@@ -41,6 +41,8 @@ pub(crate) async fn serve(address: SocketAddr, shown: Shown, stop: CancellationT
     let Some(listener) = listen(address, &stop).await else {
         return;
     };
+    // Port 0 asks the kernel for any; the log says which it gave.
+    let address = listener.local_addr().unwrap_or(address);
     info!(%address, "serving HTTP");
     let app = router(shown);
     let stopped = stop.clone().cancelled_owned();

@@ -10,6 +10,8 @@ mod logs;
 mod out;
 mod problems;
 mod runtime;
+#[cfg(test)]
+mod samples;
 mod status;
 mod validate;
 

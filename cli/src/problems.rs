@@ -4,11 +4,14 @@
 //! and the wording; what is a problem is decided where objects are read and resolved.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use ringbolt_cluster::{Listing, Severity};
+use ringbolt_cluster::{Listing, Severity, Trouble};
+use ringbolt_config::node::NodeProblem;
 use ringbolt_config::resolve::Effect;
 use ringbolt_config::service::{Concern, ServiceView};
-use ringbolt_config::{LastGood, Object, Snapshot};
+use ringbolt_config::{LastGood, NodeView, Object, Snapshot};
 use serde::Serialize;
 
 /// What a problem takes away.
@@ -40,6 +43,32 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// About a field of an object whose file is not known. Messages that begin with their field, as
+    /// those of views do, do not say it twice.
+    fn of_field(
+        severity: Weight,
+        object: &str,
+        field: String,
+        reason: &'static str,
+        message: &str,
+    ) -> Self {
+        let message = message
+            .strip_prefix(&format!("{field}: "))
+            .unwrap_or(message)
+            .to_owned();
+        let (object, field) = (Some(object.to_owned()), Some(field));
+        Self {
+            severity,
+            file: None,
+            line: None,
+            column: None,
+            object,
+            field,
+            reason,
+            message,
+        }
+    }
+
     /// `error: file:line:column: Kind ns/name: field: message (Reason)`, without what is not known.
     pub(crate) fn text(&self) -> String {
         let mut text = match self.severity {
@@ -69,6 +98,7 @@ pub(crate) fn find(listing: &Listing, rename: &dyn Fn(&str) -> String) -> Vec<Fi
     findings.extend(from_resolver(listing));
     findings.extend(listing.objects.iter().flat_map(|object| match object {
         Object::Service(service) => from_service(service),
+        Object::Node(node) => from_node(node),
         _ => Vec::new(),
     }));
     findings
@@ -89,7 +119,14 @@ fn from_files(listing: &Listing, rename: &dyn Fn(&str) -> String) -> Vec<Finding
         object: problem.object.as_ref().map(ToString::to_string),
         field: problem.field.clone(),
         reason: problem.reason(),
-        message: problem.trouble.to_string(),
+        message: match &problem.trouble {
+            // The other file of a duplicate has a name of the user's too.
+            Trouble::Duplicate { other } => Trouble::Duplicate {
+                other: Arc::new(PathBuf::from(rename(&other.to_string_lossy()))),
+            }
+            .to_string(),
+            trouble => trouble.to_string(),
+        },
     };
     listing.problems.iter().map(finding).collect()
 }
@@ -100,44 +137,64 @@ fn from_resolver(listing: &Listing) -> Vec<Finding> {
         snapshot.apply(object.clone());
     }
     let (_config, problems) = LastGood::default().update(&snapshot);
-    let finding = |problem: ringbolt_config::Problem| Finding {
-        severity: match problem.reason.effect() {
+    let finding = |problem: ringbolt_config::Problem| {
+        let severity = match problem.reason.effect() {
             Effect::Refused => Weight::Error,
             Effect::Notice => Weight::Warning,
-        },
-        file: None,
-        line: None,
-        column: None,
-        object: Some(problem.object.to_string()),
-        field: Some(problem.field.to_string()),
-        reason: problem.reason.reason(),
-        message: problem.reason.to_string(),
+        };
+        let (object, field) = (problem.object.to_string(), problem.field.to_string());
+        let message = problem.reason.to_string();
+        Finding::of_field(severity, &object, field, problem.reason.reason(), &message)
     };
     problems.into_iter().map(finding).collect()
 }
 
 fn from_service(service: &ServiceView) -> Vec<Finding> {
-    let finding = |problem: &ringbolt_config::service::ServiceProblem| {
+    let object = format!("Service {}", service.key);
+    let problems = service.problems.iter().map(|problem| {
+        let severity = match problem.concerns() {
+            Concern::Request => Weight::Error,
+            Concern::Attributes => Weight::Warning,
+        };
         let field = problem.field().to_string();
+        Finding::of_field(
+            severity,
+            &object,
+            field,
+            problem.reason(),
+            &problem.to_string(),
+        )
+    });
+    let unread = service.unread_annotations.iter().map(|name| {
+        let field = format!("metadata.annotations[{name}]");
+        Finding::of_field(
+            Weight::Warning,
+            &object,
+            field,
+            "NotRead",
+            "nothing here reads this annotation",
+        )
+    });
+    problems.chain(unread).collect()
+}
+
+fn from_node(node: &NodeView) -> Vec<Finding> {
+    let object = format!("Node {}", node.name);
+    let finding = |problem: &NodeProblem| {
+        let field = match problem {
+            NodeProblem::PodCidrAnnotation { .. } => "metadata.annotations[ringbolt.io/pod-cidrs]",
+            NodeProblem::PodCidr { .. } => "spec.podCIDRs",
+        };
         let message = problem.to_string();
-        Finding {
-            severity: match problem.concerns() {
-                Concern::Request => Weight::Error,
-                Concern::Attributes => Weight::Warning,
-            },
-            file: None,
-            line: None,
-            column: None,
-            object: Some(format!("Service {}", service.key)),
-            message: message
-                .strip_prefix(&format!("{field}: "))
-                .unwrap_or(&message)
-                .to_owned(),
-            field: Some(field),
-            reason: problem.reason(),
-        }
+        Finding::of_field(
+            Weight::Warning,
+            &object,
+            field.to_owned(),
+            problem.reason(),
+            &message,
+        )
     };
-    service.problems.iter().map(finding).collect()
+    node.problems.iter().map(finding).collect()
 }
 
 /// `3 objects read, 1 error, 2 warnings`, and what was passed over.
@@ -172,3 +229,6 @@ fn plural(count: usize, noun: &str) -> String {
         format!("{count} {noun}s")
     }
 }
+
+#[cfg(test)]
+mod tests;

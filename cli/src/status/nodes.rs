@@ -99,14 +99,14 @@ fn row(name: &str, parts: &NodeParts) -> NodeRow {
         || "Unknown".to_owned(),
         |condition| condition.status.clone(),
     );
-    // Anything that is not as it should be, the readiness itself first.
+    // Every condition of a Speaker is good when true. What is not comes first, readiness before all.
     let told = ready
         .filter(|condition| condition.status != "True")
         .or_else(|| {
             status
                 .conditions
                 .iter()
-                .find(|condition| condition.type_ != "Ready" && condition.status == "True")
+                .find(|condition| condition.status == "False")
         });
     row.reason = told.map(|condition| condition.reason.clone());
     row.message = told.map(|condition| condition.message.clone());

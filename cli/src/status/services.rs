@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ringbolt_config::ServiceView;
+use ringbolt_config::api::bgp_peer::IpFamily;
 use ringbolt_speaker::desired::{self, BgpVerdict, L2Verdict, Verdicts};
 use serde::Serialize;
 
 use super::Row;
-use super::view::View;
+use super::view::{Carriage, NodeParts, Ownership, View};
 
 /// One address of one Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -146,77 +147,129 @@ fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow 
         let Some(verdicts) = wanted.addresses.get(&address) else {
             unannounced.insert(
                 name.to_string(),
-                (
-                    "NotOurs".to_owned(),
-                    "the Service is of another class".to_owned(),
-                ),
+                Why::new("NotOurs", "the Service is of another class"),
             );
             continue;
         };
         if let Some(pool) = &verdicts.pool {
             row.pool = Some(pool.to_string());
         }
-        let up = parts.established();
-        let peers: BTreeSet<String> = wanted_peers(verdicts)
-            .into_iter()
-            .filter(|peer| up.contains(peer.as_str()))
-            .collect();
-        let owns = parts.owns(address);
-        if owns {
+        let sessions = Sessions::of(parts, verdicts, family_of(address));
+        let ownership = parts.ownership(address);
+        if ownership == Ownership::Owner {
             row.layer2.push(name.to_string());
+        } else if sessions.carried.is_empty() {
+            unannounced.insert(name.to_string(), why_not(verdicts, &sessions, ownership));
         }
-        if peers.is_empty() && !owns {
-            unannounced.insert(name.to_string(), why_not(verdicts));
-        }
-        if !peers.is_empty() {
-            row.bgp.insert(name.to_string(), peers);
+        if !sessions.carried.is_empty() {
+            row.bgp.insert(name.to_string(), sessions.carried);
         }
     }
     row.withheld = unannounced
         .iter()
-        .map(|(node, (reason, _))| (node.clone(), reason.clone()))
+        .map(|(node, why)| (node.clone(), why.reason.clone()))
         .collect();
     if row.bgp.is_empty() && row.layer2.is_empty() {
-        let (reason, message) = summary(unannounced.into_values());
-        row.reason = Some(reason);
-        row.message = Some(message);
+        let why = summary(unannounced.into_values());
+        row.reason = Some(why.reason);
+        row.message = Some(why.message);
     }
     row
 }
 
-fn wanted_peers(verdicts: &Verdicts) -> BTreeSet<String> {
-    match &verdicts.bgp {
-        BgpVerdict::Announced(routes) => routes
+fn family_of(address: IpAddr) -> IpFamily {
+    if address.is_ipv4() {
+        IpFamily::IPv4
+    } else {
+        IpFamily::IPv6
+    }
+}
+
+/// The peers that a node means an address for, by what their sessions do for its family.
+struct Sessions {
+    family: IpFamily,
+    carried: BTreeSet<String>,
+    not_negotiated: BTreeSet<String>,
+}
+
+impl Sessions {
+    fn of(parts: &NodeParts, verdicts: &Verdicts, family: IpFamily) -> Self {
+        let mut sessions = Self {
+            family,
+            carried: BTreeSet::new(),
+            not_negotiated: BTreeSet::new(),
+        };
+        let BgpVerdict::Announced(routes) = &verdicts.bgp else {
+            return sessions;
+        };
+        for peer in routes
             .iter()
             .flat_map(|route| &route.peers)
             .map(ToString::to_string)
-            .collect(),
-        BgpVerdict::Withheld(_) => BTreeSet::new(),
+        {
+            match parts.carriage(&peer, family) {
+                Carriage::Carried => sessions.carried.insert(peer),
+                Carriage::NotNegotiated => sessions.not_negotiated.insert(peer),
+                Carriage::Down => false,
+            };
+        }
+        sessions
+    }
+}
+
+/// One word for programs, one sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Why {
+    reason: String,
+    message: String,
+}
+
+impl Why {
+    fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
     }
 }
 
 /// Why a node does not announce the address although it may, or the reason for which it may not. Of
 /// two reasons the one of the channel that got further is told.
-fn why_not(verdicts: &Verdicts) -> (String, String) {
+fn why_not(verdicts: &Verdicts, sessions: &Sessions, ownership: Ownership) -> Why {
     match (&verdicts.bgp, &verdicts.l2) {
-        (BgpVerdict::Announced(_), _) => (
-            "SessionDown".to_owned(),
-            "no BGP session it is meant for is established".to_owned(),
+        (BgpVerdict::Announced(_), _) if !sessions.not_negotiated.is_empty() => {
+            let peers = sessions
+                .not_negotiated
+                .iter()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let message = format!("established without family {:?}: {peers}", sessions.family);
+            Why::new("FamilyNotNegotiated", message)
+        }
+        (BgpVerdict::Announced(_), _) => Why::new(
+            "SessionDown",
+            "no BGP session it is meant for is established",
         ),
-        (BgpVerdict::Withheld(_), L2Verdict::Claimable(_)) => (
-            "NotOwner".to_owned(),
-            "another node answers for it, or none yet".to_owned(),
-        ),
+        (BgpVerdict::Withheld(_), L2Verdict::Claimable(_)) if ownership == Ownership::NotListed => {
+            Why::new(
+                "OwnerNotListed",
+                "the node answers for more addresses than its Speaker object lists",
+            )
+        }
+        (BgpVerdict::Withheld(_), L2Verdict::Claimable(_)) => {
+            Why::new("NotOwner", "another node answers for it, or none yet")
+        }
         (BgpVerdict::Withheld(bgp), L2Verdict::Withheld(l2)) => {
-            let reason = bgp.max(l2);
-            (reason.reason().to_owned(), reason.to_string())
+            let withheld = bgp.max(l2);
+            Why::new(withheld.reason(), withheld.to_string())
         }
     }
 }
 
 /// One reason for all nodes: the only one, or the most frequent.
-fn summary(reasons: impl Iterator<Item = (String, String)>) -> (String, String) {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+fn summary(reasons: impl Iterator<Item = Why>) -> Why {
+    let mut counts: BTreeMap<Why, usize> = BTreeMap::new();
     for reason in reasons {
         *counts.entry(reason).or_default() += 1;
     }
@@ -224,7 +277,7 @@ fn summary(reasons: impl Iterator<Item = (String, String)>) -> (String, String) 
         .into_iter()
         .max_by_key(|(_, count)| *count)
         .map_or_else(
-            || ("NoNodes".to_owned(), "there is no Node object".to_owned()),
-            |(reason, _)| reason,
+            || Why::new("NoNodes", "there is no Node object and no speaker"),
+            |(why, _)| why,
         )
 }

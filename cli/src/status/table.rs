@@ -31,3 +31,6 @@ fn push_line<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>, widths
 fn shown(cell: &str) -> &str {
     if cell.is_empty() { "-" } else { cell }
 }
+
+#[cfg(test)]
+mod tests;

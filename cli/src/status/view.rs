@@ -1,10 +1,12 @@
 //! The objects of a listing, sorted for the tables, and one planner per node. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ringbolt_cluster::Listing;
+use ringbolt_config::api::bgp_peer::IpFamily;
+use ringbolt_config::api::speaker::SpeakerStatus;
 use ringbolt_config::api::{BGPPeer, IPAddressPool, Speaker};
 use ringbolt_config::{NodeName, NodeView, Object, ServiceView};
 use ringbolt_speaker::Settings;
@@ -29,29 +31,60 @@ pub(crate) struct NodeParts {
     pub(crate) planner: Planner,
 }
 
+/// What a session does for one family, as its speaker last wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// It is up and both sides agreed on the family.
+    Carried,
+    /// It is up, and routes of this family do not go over it.
+    NotNegotiated,
+    /// It is not up, or nobody has reported it.
+    Down,
+}
+
+/// Whether a node answers for an address on layer 2, as its speaker last wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// It says so.
+    Owner,
+    /// Not among those it lists, and it answers for more than it lists.
+    NotListed,
+    /// It does not.
+    NotOwner,
+}
+
 impl NodeParts {
-    /// Peers with which this node's session is up, as its speaker last wrote.
-    pub(crate) fn established(&self) -> BTreeSet<&str> {
-        let status = self
-            .speaker
-            .as_ref()
-            .and_then(|speaker| speaker.status.as_ref());
-        status
-            .into_iter()
-            .flat_map(|status| &status.sessions)
-            .filter(|session| session.state == "Established")
-            .map(|session| session.peer.as_str())
-            .collect()
+    fn reported(&self) -> Option<&SpeakerStatus> {
+        self.speaker.as_ref()?.status.as_ref()
     }
 
-    /// Whether its speaker says that it answers for the address on layer 2.
-    pub(crate) fn owns(&self, address: IpAddr) -> bool {
-        let status = self
-            .speaker
-            .as_ref()
-            .and_then(|speaker| speaker.status.as_ref());
-        let text = address.to_string();
-        status.is_some_and(|status| status.addresses.contains(&text))
+    /// What this node's session with the peer does for the family.
+    pub(crate) fn carriage(&self, peer: &str, family: IpFamily) -> Carriage {
+        let mut sessions = self
+            .reported()
+            .into_iter()
+            .flat_map(|status| &status.sessions);
+        match sessions.find(|session| session.peer == peer && session.state == "Established") {
+            None => Carriage::Down,
+            Some(session) if session.families.contains(&family) => Carriage::Carried,
+            Some(_) => Carriage::NotNegotiated,
+        }
+    }
+
+    /// Whether this node answers for the address on layer 2.
+    pub(crate) fn ownership(&self, address: IpAddr) -> Ownership {
+        let Some(status) = self.reported() else {
+            return Ownership::NotOwner;
+        };
+        if status.addresses.contains(&address.to_string()) {
+            return Ownership::Owner;
+        }
+        let owned = status.owned_addresses.unwrap_or_default();
+        if usize::try_from(owned).is_ok_and(|owned| owned > status.addresses.len()) {
+            Ownership::NotListed
+        } else {
+            Ownership::NotOwner
+        }
     }
 }
 

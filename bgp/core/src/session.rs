@@ -24,9 +24,6 @@ pub(crate) mod report;
 pub(crate) mod timers;
 pub mod transition;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use event::{Afterwards, Effect, Env, SessionWake};
 
 pub use config::{GracefulRestart, Hops, Mode, PeerConfig, RemoteAsn};

@@ -75,6 +75,12 @@ impl LocRib {
         self.live
     }
 
+    /// How many slots are taken, by routes and by what must still be withdrawn.
+    #[cfg(test)]
+    pub(crate) fn slots_in_use(&self) -> usize {
+        self.index.len()
+    }
+
     pub(crate) const fn log(&self) -> &ChangeLog {
         &self.log
     }

@@ -19,9 +19,6 @@ use super::negotiate::Negotiated;
 use super::timers::{HANDSHAKE, Jitter, Spans, Timer, Timers};
 use super::transition::State;
 
-#[cfg(test)]
-mod tests;
-
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {

@@ -1,1 +1,153 @@
-//! x
+//! Whole speakers on directories of manifests, over the loopback interface.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use ringbolt_cluster::{Cluster, DirectoryOptions, Role};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Handles, run};
+use crate::desired::tests::world::{HERE, bgp_advertisement, node, peer, with};
+use crate::settings::{OnTerm, Settings};
+
+/// Far more than a loaded machine needs.
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_speaker_is_ready_once_everything_was_read_and_ends_when_told() {
+    let mut speaker = Running::start(HERE, None, &[node(HERE)]);
+    speaker
+        .status("announcing", |status| status["phase"] == "Announcing")
+        .await;
+    assert!(*speaker.handles.ready.borrow());
+    let written = speaker
+        .folder
+        .path()
+        .join(".ringbolt/speakers/_")
+        .join(HERE);
+    speaker.status("the object", |_| written.exists()).await;
+    speaker.shutdown.cancel();
+    timeout(LIMIT, &mut speaker.handles.task)
+        .await
+        .expect("it ends")
+        .expect("without a panic");
+    assert!(!*speaker.handles.ready.borrow());
+    assert_eq!(speaker.handles.status.borrow()["phase"], "Leaving");
+}
+
+#[tokio::test]
+async fn what_a_directory_holds_is_told_to_a_peer_and_followed() {
+    let port = free_port();
+    let router = with(
+        peer("node"),
+        json!({"spec": {
+            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
+        }}),
+    );
+    let mut router = Running::start("router", Some(port), &[router]);
+    let tor = with(
+        peer("tor"),
+        json!({"spec": {
+            "peerAddress": "127.0.0.1", "peerPort": port.port(), "drain": {"waitSeconds": 0},
+        }}),
+    );
+    let listed = |prefixes: &[&str]| {
+        bgp_advertisement(
+            "listed",
+            json!({"source": "Static", "prefixes": prefixes, "nextHop": "192.0.2.1"}),
+        )
+    };
+    let mut speaker = Running::start(
+        HERE,
+        None,
+        &[node(HERE), tor, listed(&["10.1.0.0/16", "10.2.0.0/16"])],
+    );
+    router
+        .status("two routes", |status| received(status) == 2)
+        .await;
+    speaker
+        .status("its side of it", |status| {
+            let session = &status["bgp"]["peers"][0];
+            session["state"] == "Established" && session["prefixesOut"]["ipv4"] == 2
+        })
+        .await;
+    write(speaker.folder.path(), &listed(&["10.3.0.0/16"]));
+    router
+        .status("one route", |status| received(status) == 1)
+        .await;
+    speaker.shutdown.cancel();
+    timeout(LIMIT, &mut speaker.handles.task)
+        .await
+        .expect("it ends")
+        .expect("without a panic");
+    router
+        .status("the goodbye", |status| {
+            status["bgp"]["peers"][0]["lastError"]["code"] == 6 && received(status) == 0
+        })
+        .await;
+}
+
+/// A speaker on a directory of its own.
+struct Running {
+    folder: TempDir,
+    handles: Handles,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    fn start(name: &str, listen: Option<SocketAddr>, manifests: &[Value]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for manifest in manifests {
+            write(folder.path(), manifest);
+        }
+        let cluster = Cluster::directory(DirectoryOptions::new(folder.path(), Role::Speaker));
+        let mut settings = Settings::new(name.parse().unwrap());
+        settings.bgp_listen = listen;
+        settings.on_term = OnTerm::Leave;
+        let shutdown = CancellationToken::new();
+        let handles = run(settings, cluster, shutdown.clone());
+        Self {
+            folder,
+            handles,
+            shutdown,
+        }
+    }
+
+    async fn status(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let seen = timeout(LIMIT, self.handles.status.wait_for(|status| holds(status))).await;
+        let seen = seen.map(|status| status.is_ok());
+        assert_eq!(
+            seen,
+            Ok(true),
+            "no sign of {what}: {:#}",
+            **self.handles.status.borrow()
+        );
+    }
+}
+
+/// Prefixes of IPv4 that the one peer has told us.
+fn received(status: &Value) -> i64 {
+    status["bgp"]["peers"][0]["prefixesIn"]["ipv4"]
+        .as_i64()
+        .unwrap_or(-1)
+}
+
+fn write(folder: &Path, manifest: &Value) {
+    let name = manifest["metadata"]["name"].as_str().unwrap();
+    let kind = manifest["kind"].as_str().unwrap();
+    let beside = folder.join(format!(".{kind}-{name}"));
+    fs::write(&beside, manifest.to_string()).unwrap();
+    fs::rename(beside, folder.join(format!("{kind}-{name}.json"))).unwrap();
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}

@@ -95,6 +95,10 @@ pub(crate) fn update(conditions: &mut Vec<Condition>, picture: &Picture<'_>, now
 }
 
 fn findings(picture: &Picture<'_>) -> Vec<Finding> {
+    if matches!(picture.phase, Phase::Reading(_)) {
+        // What is missing may be what was not read yet.
+        return vec![ready(picture), source(picture)];
+    }
     vec![
         ready(picture),
         source(picture),

@@ -8,6 +8,19 @@
 #![warn(missing_docs)]
 
 pub mod announcer;
+pub mod arp;
+mod askers;
+mod claim;
+pub mod hello;
+mod limits;
+mod liveness;
+pub mod ndp;
+pub mod owner;
+mod pacing;
+mod responder;
+mod schedule;
+#[cfg(test)]
+mod test_time;
 pub mod types;
 
 pub use announcer::Announcer;

@@ -137,6 +137,8 @@ pub enum Output {
 #[derive(Debug)]
 struct Case {
     uid: Uid,
+    /// The addresses in its status.
+    carried: Vec<IpAddr>,
     /// Why it does not have what it asks for.
     refusal: Option<Refusal>,
     /// Pools whose change may help it; `None` if it waits for nothing.
@@ -353,6 +355,7 @@ impl Engine {
             self.set_waiting(&key, None);
             self.cases.remove(&key);
             let orphans: Vec<IpAddr> = self.allocator.held_by(&gone).collect();
+            self.takings.begin_again(&gone);
             if orphans.is_empty() {
                 self.takings.forget(&gone);
             }
@@ -363,12 +366,17 @@ impl Engine {
         let Some(view) = view else {
             return;
         };
-        let new = || Case {
+        let carried: Vec<IpAddr> = view.addresses().collect();
+        let case = self.cases.entry(key.clone()).or_insert_with(|| Case {
             uid: view.uid.clone(),
+            carried: carried.clone(),
             refusal: None,
             waits_for: None,
-        };
-        self.cases.entry(key.clone()).or_insert_with(new);
+        });
+        if case.carried != carried {
+            case.carried = carried;
+            self.takings.begin_again(&view.uid);
+        }
         let ours = Ownership::of(&self.settings, &view).is_ours();
         let shares = tenancy(&view).filter(|_| ours);
         if self.allocator.set_tenancy(&view.uid, shares) {

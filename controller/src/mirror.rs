@@ -39,8 +39,9 @@ struct Entry<T> {
     ahead: Vec<State>,
     /// What the watch said last.
     watched: State,
-    writing: bool,
-    /// What the watch said while a write was under way.
+    /// A write or a read is under way.
+    pending: bool,
+    /// What the watch said in that time: it may be older or newer than the answer.
     held_back: Option<Option<Arc<T>>>,
     /// When the state was learnt by a write or a read rather than by the watch.
     confirmed: Option<Instant>,
@@ -52,7 +53,7 @@ impl<T> Entry<T> {
             value: None,
             ahead: Vec::new(),
             watched: None,
-            writing: false,
+            pending: false,
             held_back: None,
             confirmed: None,
         }
@@ -85,9 +86,9 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             .filter_map(|(key, entry)| Some((key, entry.value.as_ref()?)))
     }
 
-    /// Whether a write is under way.
-    pub(crate) fn is_writing(&self, key: &K) -> bool {
-        self.entries.get(key).is_some_and(|entry| entry.writing)
+    /// Whether a write or a read is under way.
+    pub(crate) fn is_pending(&self, key: &K) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.pending)
     }
 
     /// When the state of an object, or its absence, was last learnt by a write or a read.
@@ -102,7 +103,7 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             .entry(key.clone())
             .or_insert_with(Entry::absent);
         entry.watched = value.as_ref().map(|v| v.version());
-        if entry.writing {
+        if entry.pending {
             entry.held_back = Some(value);
             return Effect::Unchanged;
         }
@@ -127,12 +128,12 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
         effect
     }
 
-    /// A write begins: what the watch says until its answer is held back.
-    pub(crate) fn writing(&mut self, key: &K) {
+    /// A write or a read begins: what the watch says until its answer is held back.
+    pub(crate) fn begin(&mut self, key: &K) {
         self.entries
             .entry(key.clone())
             .or_insert_with(Entry::absent)
-            .writing = true;
+            .pending = true;
     }
 
     /// A write made the object this, or took it away.
@@ -141,10 +142,10 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
         self.settle(key)
     }
 
-    /// A write did not happen, as far as is known. The object should be read.
+    /// A write or a read has no usable answer. The object should be read.
     pub(crate) fn failed(&mut self, key: &K) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.writing = false;
+            entry.pending = false;
         }
         self.settle(key);
     }
@@ -157,7 +158,6 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             .or_insert_with(Entry::absent);
         let before = entry.value.as_ref().map(|v| v.version());
         entry.ahead.clear();
-        // What the watch says of older states after this is told apart by reading once more.
         let after = value.as_ref().map(|v| v.version());
         self.learn(key, value, now);
         match self.settle(key) {
@@ -173,7 +173,7 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             .entry(key.clone())
             .or_insert_with(Entry::absent);
         let state = value.as_ref().map(|v| v.version());
-        entry.writing = false;
+        entry.pending = false;
         entry.confirmed = Some(now);
         entry.value = value;
         if entry.watched == state {
@@ -197,9 +197,12 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
 
     /// Absence without open questions is remembered by nothing.
     fn tidy(&mut self, key: &K) {
-        let forgettable = |e: &Entry<T>| e.value.is_none() && e.ahead.is_empty() && !e.writing;
+        let forgettable = |e: &Entry<T>| e.value.is_none() && e.ahead.is_empty() && !e.pending;
         if self.entries.get(key).is_some_and(forgettable) {
             self.entries.remove(key);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,16 +57,19 @@ impl Takings {
         }
     }
 
+    /// What a Service carries has changed, or it is gone: an address that it did not carry by the
+    /// last word may have been carried since, by the hand of another controller.
+    pub(crate) fn begin_again(&mut self, uid: &Uid) {
+        let marked: Vec<_> = self.of(uid).map(|(key, _)| key.clone()).collect();
+        for key in marked {
+            self.addresses.remove(&key);
+        }
+    }
+
     /// The address is not held by that Service any longer.
     pub(crate) fn released(&mut self, uid: &Uid, address: IpAddr) {
         self.addresses.remove(&(uid.clone(), address));
-        let of_uid = (uid.clone(), IpAddr::from([0; 4]))..;
-        if self
-            .addresses
-            .range(of_uid)
-            .next()
-            .is_none_or(|((next, _), _)| next != uid)
-        {
+        if self.of(uid).next().is_none() {
             self.services.remove(uid);
         }
     }
@@ -74,5 +77,13 @@ impl Takings {
     /// Nothing of that incarnation is left.
     pub(crate) fn forget(&mut self, uid: &Uid) {
         self.services.remove(uid);
+    }
+
+    fn of(&self, uid: &Uid) -> impl Iterator<Item = (&(Uid, IpAddr), &Instant)> {
+        let first = (uid.clone(), IpAddr::from([0; 4]));
+        let uid = uid.clone();
+        self.addresses
+            .range(first..)
+            .take_while(move |((other, _), _)| *other == uid)
     }
 }

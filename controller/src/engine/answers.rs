@@ -200,7 +200,10 @@ impl Engine {
         let object = match result {
             Ok(object) => Some(object),
             Err(WriteError::NotFound { .. }) => None,
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.index.claims.failed(&address);
+                return Err(error);
+            }
         };
         self.unclear.remove(&Subject::Claim(address));
         let concerns = self.index.claim_read(address, object, now.mono);
@@ -251,7 +254,10 @@ impl Engine {
         let view = match result {
             Ok(view) => view,
             Err(WriteError::NotFound { .. }) => None,
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.index.services.failed(key);
+                return Err(error);
+            }
         };
         self.unclear.remove(subject);
         self.learn_service(key, view, now);

@@ -13,7 +13,7 @@ use crate::mirror::Versioned;
 
 impl Engine {
     pub(super) fn work_on_claim(&mut self, address: IpAddr, now: Moment) -> Step {
-        if self.index.claims.is_writing(&address) {
+        if self.index.claims.is_pending(&address) {
             return None;
         }
         if self.unclear.contains(&Subject::Claim(address)) {

@@ -122,7 +122,7 @@ impl Engine {
     /// Waits if the claim on an address is being written or has to be read.
     fn is_held_up(&mut self, view: &ServiceView, address: IpAddr) -> bool {
         let subject = Subject::Claim(address);
-        let held_up = self.index.claims.is_writing(&address) || self.unclear.contains(&subject);
+        let held_up = self.index.claims.is_pending(&address) || self.unclear.contains(&subject);
         if held_up {
             self.hold_up(Subject::Service(view.key.clone()), subject);
         }

@@ -1,7 +1,9 @@
 //! The engine in a cluster of memory: what becomes of Services, whoever dies when.
 
+mod cases;
 mod crash;
 mod given;
+mod rivals;
 mod taken;
 mod world;
 

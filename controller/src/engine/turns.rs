@@ -101,20 +101,19 @@ impl Engine {
     }
 
     pub(super) fn launch(&mut self, subject: Subject, write: Write, about: About) {
-        match &about {
-            About::Claim { address, assumed } => {
-                self.index.claims.writing(address);
+        match (&about, &subject) {
+            (About::Claim { address, assumed }, _) => {
+                self.index.claims.begin(address);
                 match assumed {
                     Some(claim) => self.allocator.apply(claim.clone()),
                     None => self.allocator.remove(*address),
                 }
             }
-            About::Service { .. } => {
-                if let Subject::Service(key) = &subject {
-                    self.index.services.writing(key);
-                }
+            (About::ReadClaim(address), _) => self.index.claims.begin(address),
+            (About::Service { .. } | About::ReadService, Subject::Service(key)) => {
+                self.index.services.begin(key);
             }
-            About::ReadClaim(_) | About::ReadService | About::Status(_) => {}
+            (About::Service { .. } | About::ReadService | About::Status(_), _) => {}
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;

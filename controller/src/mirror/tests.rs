@@ -1,0 +1,130 @@
+//! What the mirror believes when the watch, writes and reads overtake each other.
+
+use std::time::Duration;
+
+use super::*;
+
+/// An object that is nothing but its version.
+#[derive(Debug, PartialEq, Eq)]
+struct Thing(&'static str);
+
+impl Versioned for Thing {
+    fn version(&self) -> ResourceVersion {
+        self.0.parse().unwrap()
+    }
+}
+
+#[test]
+fn the_watch_is_believed_while_nothing_was_written() {
+    let (mut mirror, _) = mirror();
+    assert_eq!(mirror.watched(&(), thing("1")), Effect::Changed);
+    assert_eq!(mirror.watched(&(), thing("1")), Effect::Unchanged);
+    assert_eq!(mirror.watched(&(), thing("2")), Effect::Changed);
+    assert_eq!(mirror.watched(&(), None), Effect::Changed);
+    assert_eq!(version(&mirror), None);
+}
+
+#[test]
+fn an_echo_of_an_earlier_write_does_not_undo_a_later_one() {
+    let (mut mirror, now) = mirror();
+    mirror.begin(&());
+    mirror.written(&(), thing("1"), now);
+    mirror.begin(&());
+    mirror.written(&(), thing("2"), now);
+    assert_eq!(mirror.watched(&(), thing("1")), Effect::Unchanged);
+    assert_eq!(version(&mirror), Some("2"));
+    assert_eq!(mirror.watched(&(), thing("2")), Effect::Unchanged);
+    assert_eq!(mirror.watched(&(), thing("3")), Effect::Changed);
+    assert_eq!(version(&mirror), Some("3"));
+}
+
+#[test]
+fn the_echo_of_a_deletion_does_not_undo_a_creation() {
+    let (mut mirror, now) = mirror();
+    mirror.watched(&(), thing("1"));
+    mirror.begin(&());
+    mirror.written(&(), None, now);
+    mirror.begin(&());
+    mirror.written(&(), thing("2"), now);
+    assert_eq!(mirror.watched(&(), None), Effect::Unchanged);
+    assert_eq!(version(&mirror), Some("2"));
+}
+
+#[test]
+fn a_state_that_cannot_be_placed_is_doubted() {
+    let (mut mirror, now) = mirror();
+    mirror.begin(&());
+    mirror.written(&(), thing("2"), now);
+    assert_eq!(mirror.watched(&(), thing("x")), Effect::Doubt);
+    assert_eq!(version(&mirror), Some("2"), "until it is read");
+    mirror.begin(&());
+    assert_eq!(mirror.read(&(), thing("x"), now), Effect::Changed);
+    assert_eq!(
+        mirror.watched(&(), thing("3")),
+        Effect::Changed,
+        "the watch leads again"
+    );
+}
+
+#[test]
+fn an_answer_that_the_watch_has_overtaken_is_doubted() {
+    let (mut mirror, now) = mirror();
+    mirror.watched(&(), thing("1"));
+    mirror.begin(&());
+    mirror.watched(&(), thing("2"));
+    assert_eq!(mirror.read(&(), thing("1"), now), Effect::Doubt);
+    mirror.begin(&());
+    assert_eq!(mirror.read(&(), thing("2"), now), Effect::Changed);
+    assert_eq!(version(&mirror), Some("2"));
+}
+
+#[test]
+fn a_write_that_its_echo_has_overtaken_is_certain() {
+    let (mut mirror, now) = mirror();
+    mirror.begin(&());
+    assert_eq!(mirror.watched(&(), thing("1")), Effect::Unchanged);
+    assert_eq!(mirror.written(&(), thing("1"), now), Effect::Changed);
+    assert_eq!(mirror.watched(&(), thing("2")), Effect::Changed);
+}
+
+#[test]
+fn a_failed_write_leaves_what_the_watch_said_in_the_meantime() {
+    let (mut mirror, _) = mirror();
+    mirror.watched(&(), thing("1"));
+    mirror.begin(&());
+    mirror.watched(&(), thing("2"));
+    mirror.failed(&());
+    assert_eq!(version(&mirror), Some("2"));
+    assert!(!mirror.is_pending(&()));
+}
+
+#[test]
+fn only_writes_and_reads_confirm() {
+    let (mut mirror, now) = mirror();
+    mirror.watched(&(), thing("1"));
+    assert_eq!(mirror.confirmed(&()), None);
+    mirror.begin(&());
+    mirror.read(&(), thing("1"), now);
+    assert_eq!(mirror.confirmed(&()), Some(now));
+    mirror.begin(&());
+    let later = now + Duration::from_secs(1);
+    mirror.read(&(), None, later);
+    assert_eq!(
+        mirror.confirmed(&()),
+        Some(later),
+        "absence is confirmed, too"
+    );
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what the mirror takes")]
+fn thing(version: &'static str) -> Option<Arc<Thing>> {
+    Some(Arc::new(Thing(version)))
+}
+
+fn mirror() -> (Mirror<(), Thing>, Instant) {
+    (Mirror::default(), Instant::now())
+}
+
+fn version(mirror: &Mirror<(), Thing>) -> Option<&'static str> {
+    mirror.get(&()).map(|thing| thing.0)
+}

@@ -1,7 +1,7 @@
 //! Sockets, timers and tasks around the [`Router`](ringbolt_bgp::router::Router) of
 //! `ringbolt-bgp`.
 //!
-//! One task, the [`driver`], owns the Router; nothing else touches it. Around it:
+//! One task, the `driver`, owns the Router; nothing else touches it. Around it:
 //!
 //! ```text
 //!  Bgp handle ──requests──►┌────────┐◄──accepted── listener (one task per listening socket)

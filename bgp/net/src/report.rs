@@ -1,6 +1,7 @@
 //! One log line per event of the Router, in one place.
 
 use ringbolt_bgp::router::Event;
+use ringbolt_bgp::session::DownReason;
 
 /// Writes the line.
 pub(crate) fn log(event: &Event) {
@@ -11,6 +12,9 @@ pub(crate) fn log(event: &Event) {
             asn,
             router_id,
         } => tracing::info!(%peer, %conn, %asn, %router_id, "BGP session established"),
+        Event::Down { peer, reason } if wanted(reason) => {
+            tracing::info!(%peer, reason = reason.reason(), detail = %reason, "BGP session ended");
+        }
         Event::Down { peer, reason } => {
             tracing::warn!(%peer, reason = reason.reason(), detail = %reason, "BGP session lost");
         }
@@ -38,4 +42,16 @@ pub(crate) fn log(event: &Event) {
         } => tracing::info!(%peer, %family, "family announced to BGP peer"),
         Event::ShutdownComplete => tracing::info!("BGP has taken leave of all peers"),
     }
+}
+
+/// Whether we ended the session ourselves, for reasons of our own.
+const fn wanted(reason: &DownReason) -> bool {
+    matches!(
+        reason,
+        DownReason::Shutdown
+            | DownReason::Deconfigured
+            | DownReason::OperatorReset
+            | DownReason::ConfigurationChanged
+            | DownReason::CollisionLost
+    )
 }

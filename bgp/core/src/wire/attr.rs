@@ -7,7 +7,7 @@
 //!  +-------+------+-----------+------
 //! ```
 //!
-//! A row in [`table`] says which flags an attribute has, who may send it, what a malformed one
+//! A row in `table` says which flags an attribute has, who may send it, what a malformed one
 //! leads to (RFC 7606 §7), and how its value is read and written. Reading collects everything an
 //! UPDATE's attributes say, and every fault, before anybody decides what they mean together; that
 //! is the job of [`super::update`]. Order does not matter when reading and is ascending when

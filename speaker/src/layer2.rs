@@ -66,6 +66,11 @@ impl Layer2 {
         &self.stats
     }
 
+    /// The same, to wait for something else.
+    pub(crate) fn stats_mut(&mut self) -> &mut watch::Receiver<Arc<Stats>> {
+        &mut self.stats
+    }
+
     /// Which cluster this is.
     pub(crate) async fn set_cluster(&self, identity: &str) {
         self.l2.set_cluster(cluster_id(identity)).await;

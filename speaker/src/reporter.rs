@@ -1,5 +1,5 @@
-//! When a report is made and where it goes: `/status` and metrics when something worth showing changed, the Speaker
-//! object at most as often as all nodes together may write.
+//! When a report is made and where it goes: `/status` and metrics soon after something worth showing changed, the
+//! Speaker object at most as often as all nodes together may write.
 //!
 //! It knows nothing of what the report says ([`crate::status`] does). A write that fails is tried again at the next
 //! turn and never delays an announcement by more than the writer's own bound.
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ringbolt_bgp_net::{ListenerState, Stats as BgpStats};
 use ringbolt_cluster::{SourceProblem, Writer};
 use ringbolt_config::api::condition::Condition;
-use ringbolt_config::api::speaker::SpeakerStatus;
+use ringbolt_config::api::speaker::{Speaker, SpeakerStatus};
 use ringbolt_l2_net::Stats as L2Stats;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -22,8 +22,14 @@ use crate::metrics::Metrics;
 use crate::planner::{Planner, Touched};
 use crate::status::{self, Phase, Picture};
 
-/// How often anything outside the source is looked at.
-pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two reports.
+const GAP_MIN: Duration = Duration::from_millis(200);
+/// Reports take at most one part in this many of a core: with many Services they are made less often.
+const SHARE: u32 = 20;
+/// How long an object is not written while the source is still read: what it would say is over in a moment.
+const READING_PATIENCE: Duration = Duration::from_secs(5);
+/// Wait after a write that failed.
+const RETRY: Duration = Duration::from_secs(1);
 /// Counters alone make a new report only this often.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -54,6 +60,11 @@ pub(crate) struct Reporter {
     planner: Touched,
     shown: Option<Shown>,
     written: Option<(Instant, SpeakerStatus)>,
+    started: Instant,
+    /// When the next report is due, if one is.
+    due: Option<Instant>,
+    /// No report before this.
+    not_before: Instant,
 }
 
 impl Reporter {
@@ -62,6 +73,7 @@ impl Reporter {
         metrics: Metrics,
         publish: watch::Sender<Arc<Value>>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             writer,
             metrics,
@@ -70,17 +82,33 @@ impl Reporter {
             planner: Touched::Yes,
             shown: None,
             written: None,
+            started: now,
+            due: Some(now),
+            not_before: now,
         }
     }
 
-    /// The next report is due.
+    /// Something may have changed outside the planner.
+    pub(crate) fn note(&mut self) {
+        let soon = self.not_before;
+        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+    }
+
+    /// The planner took something in.
     pub(crate) fn planner_changed(&mut self) {
         self.planner = Touched::Yes;
+        self.note();
+    }
+
+    /// When to call [`Self::report`].
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Makes a report if there is something to show.
     pub(crate) async fn report(&mut self, planner: &Planner, outside: Outside<'_>) {
         let now = Instant::now();
+        self.due = None;
         if self.planner == Touched::No
             && self
                 .shown
@@ -90,28 +118,21 @@ impl Reporter {
             return;
         }
         let time = Timestamp::now();
-        let picture = Picture {
-            planner,
-            phase: outside.phase,
-            router: outside.bgp.as_deref().map(|stats| &stats.router),
-            dial_errors: outside.bgp.as_deref().map(|stats| &stats.dial_errors),
-            listener: outside.bgp.as_deref().and_then(listener_trouble),
-            layer2: outside.layer2.as_deref(),
-            source: &outside.source,
-            keys: outside.keys.problem(),
-            key_ids: outside.keys.ids(),
-            now,
-            time,
-        };
+        let picture = outside.picture(planner, now, time);
         status::conditions::update(&mut self.conditions, &picture, time);
         self.metrics.update(&picture);
         self.publish
             .send_replace(Arc::new(status::report(&picture, &self.conditions)));
         let speaker = status::speaker(&picture, self.conditions.clone());
+        self.not_before = now + GAP_MIN.max(now.elapsed() * SHARE);
         let interval = status::write_interval(planner.nodes());
-        let written = self.write(speaker, now, interval).await;
         // What could not be written yet makes another turn.
-        self.planner = if written { Touched::No } else { Touched::Yes };
+        self.due = self.write(speaker, outside.phase, now, interval).await;
+        self.planner = if self.due.is_some() {
+            Touched::Yes
+        } else {
+            Touched::No
+        };
         self.shown = Some(Shown {
             at: now,
             phase: outside.phase.clone(),
@@ -121,34 +142,56 @@ impl Reporter {
         });
     }
 
-    /// Writes the object if it says something new and it is time; whether nothing is left to write.
+    /// Writes the object if it says something new and it is time; when to try again, if that is needed.
     async fn write(
         &mut self,
-        speaker: ringbolt_config::api::Speaker,
+        speaker: Speaker,
+        phase: &Phase,
         now: Instant,
         interval: Duration,
-    ) -> bool {
-        let Some(status) = speaker.status.clone() else {
-            return true;
-        };
+    ) -> Option<Instant> {
+        let status = speaker.status.as_ref()?;
+        let patience = self.started + READING_PATIENCE;
+        if matches!(phase, Phase::Reading(_)) && now < patience {
+            return Some(patience);
+        }
         if let Some((at, before)) = &self.written {
-            if same(before, &status) {
-                return true;
+            if same(before, status) {
+                return None;
             }
-            if now.duration_since(*at) < interval {
-                return false;
+            if now < *at + interval {
+                return Some(*at + interval);
             }
         }
         match self.writer.apply_speaker(&speaker).await {
             Ok(()) => {
                 debug!("wrote the Speaker object");
-                self.written = Some((now, status));
-                true
+                self.written = Some((now, status.clone()));
+                None
             }
             Err(error) => {
                 warn!(%error, "cannot write the Speaker object");
-                false
+                Some(now + RETRY)
             }
+        }
+    }
+}
+
+impl Outside<'_> {
+    fn picture<'a>(&'a self, planner: &'a Planner, now: Instant, time: Timestamp) -> Picture<'a> {
+        let bgp = self.bgp.as_deref();
+        Picture {
+            planner,
+            phase: self.phase,
+            router: bgp.map(|stats| &stats.router),
+            listener: bgp.and_then(listener_trouble),
+            dial_errors: bgp.map(|stats| &stats.dial_errors),
+            layer2: self.layer2.as_deref(),
+            source: &self.source,
+            keys: self.keys.problem(),
+            key_ids: self.keys.ids(),
+            now,
+            time,
         }
     }
 }

@@ -61,6 +61,11 @@ impl Routing {
         &self.stats
     }
 
+    /// The same, to wait for something else.
+    pub(crate) fn stats_mut(&mut self) -> &mut watch::Receiver<Arc<Stats>> {
+        &mut self.stats
+    }
+
     /// Tells the Router what changed. Whether the node serves comes first, so that a drained node that starts
     /// announces nothing; peers come last, so that they are told everything in one go.
     pub(crate) async fn carry_out(&mut self, planner: &Planner, orders: &mut Orders) {

@@ -1,11 +1,13 @@
 //! The wiring: one task that takes changes from the cluster into the planner and carries its orders out. It owns the
 //! order of things (read everything, then announce; say goodbye, then end) and nothing else.
 //!
-//! Cancel safety: the loop awaits only `Watch::next`, a ticker and the shutdown token between steps, all of which
-//! lose nothing when dropped; a step itself is never cancelled.
+//! Cancel safety: between steps the loop awaits only `Watch::next`, watch channels, timers and the shutdown token,
+//! all of which lose nothing when dropped; a step itself is never cancelled.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use ringbolt_bgp::router::ShutdownMode;
@@ -14,7 +16,7 @@ use ringbolt_config::names::Kind;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -22,7 +24,7 @@ use crate::keys::KeySource;
 use crate::layer2::Layer2;
 use crate::metrics::Metrics;
 use crate::planner::{KINDS, Planner, Touched};
-use crate::reporter::{LOOK_INTERVAL, Outside, Reporter};
+use crate::reporter::{Outside, Reporter};
 use crate::routing::Routing;
 use crate::settings::{OnTerm, Settings};
 use crate::status::Phase;
@@ -70,6 +72,9 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
     }
 }
 
+/// How often the key file is read, and what nobody reports is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
 struct Speaker {
     settings: Settings,
     cluster: Cluster,
@@ -88,10 +93,12 @@ impl Speaker {
     async fn work(mut self, shutdown: CancellationToken) {
         let mut changes = self.cluster.watch(KINDS);
         let mut identity = self.cluster.identity();
+        let mut source = self.cluster.problems();
         let mut look = interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         identity.mark_changed();
         loop {
+            let due = self.reporter.due();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changes = changes.next() => self.take(changes).await,
@@ -101,7 +108,16 @@ impl Speaker {
                         layer2.set_cluster(cluster.as_str()).await;
                     }
                 }
-                _ = look.tick() => self.look().await,
+                () = changed(self.routing.as_mut().map(Routing::stats_mut)) => self.reporter.note(),
+                () = changed(self.layer2.as_mut().map(Layer2::stats_mut)) => self.segments_changed().await,
+                Ok(()) = source.changed() => self.reporter.note(),
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
+                    self.report().await;
+                }
+                _ = look.tick() => {
+                    self.refresh_keys().await;
+                    self.reporter.note();
+                }
             }
         }
         self.leave().await;
@@ -159,13 +175,12 @@ impl Speaker {
         layer2.change_addresses(orders.shares).await;
     }
 
-    /// Once a second: what came from elsewhere than the source.
-    async fn look(&mut self) {
-        self.refresh_keys().await;
+    /// Patterns of interface names mean the interfaces there are.
+    async fn segments_changed(&mut self) {
         if let Some(layer2) = &mut self.layer2 {
             layer2.set_advertisements(&self.planner).await;
         }
-        self.report().await;
+        self.reporter.note();
     }
 
     async fn refresh_keys(&mut self) {
@@ -217,4 +232,14 @@ impl Speaker {
         tokio::join!(routing, layer2);
         info!("said goodbye");
     }
+}
+
+/// Returns when the channel holds something new; never if there is none, or its sender is gone.
+async fn changed<T>(channel: Option<&mut watch::Receiver<T>>) {
+    if let Some(channel) = channel
+        && channel.changed().await.is_ok()
+    {
+        return;
+    }
+    pending::<()>().await;
 }

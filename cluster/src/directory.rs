@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ringbolt_config::{Kind, ObjectRef};
+use ringbolt_config::{Kind, Object, ObjectRef};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -292,13 +292,19 @@ impl Directory {
     }
 
     /// The newest state of an object: files and state looked at after this call.
-    async fn ask(&self, object: &ObjectRef) -> Option<ringbolt_config::Object> {
+    async fn ask(&self, object: &ObjectRef) -> Result<Option<Object>, WriteError> {
+        let unavailable = |cause| WriteError::Unavailable {
+            object: object.clone(),
+            cause,
+        };
         let (answer, result) = oneshot::channel();
         self.inbox.ask(Question {
             object: object.clone(),
             answer,
         });
-        result.await.ok().flatten()
+        let result = result.await;
+        let found = result.map_err(|_| unavailable(UnavailableCause::Closed))?;
+        found.map_err(|kind| unavailable(UnavailableCause::Io(kind)))
     }
 
     /// Refuses writes of a process that only looks.

@@ -2,6 +2,7 @@
 //! reports costs no more than the files it is about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,7 +19,7 @@ const MAX_REPORTS: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) object: ObjectRef,
-    pub(super) answer: oneshot::Sender<Option<Object>>,
+    pub(super) answer: oneshot::Sender<Result<Option<Object>, ErrorKind>>,
 }
 
 /// What has arrived.

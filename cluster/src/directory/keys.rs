@@ -26,7 +26,7 @@ impl Directory {
         )
         .expect("the name is a DNS name");
         self.may_write(&object)?;
-        if let Some(Object::Secret(present)) = self.ask(&object).await {
+        if let Some(Object::Secret(present)) = self.ask(&object).await? {
             return Ok(present);
         }
         let name = object.clone();

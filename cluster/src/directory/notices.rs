@@ -1,13 +1,16 @@
 //! The kernel's reports of changes (inotify), sorted into the inbox. They only save time: whatever
 //! is not reported is found by looking, so a failure here is a note and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::Settings;
 use super::inbox::Inbox;
 use super::look::{Evidence, format_of};
 
@@ -15,7 +18,8 @@ use super::look::{Evidence, format_of};
 #[derive(Debug)]
 pub(super) struct Notices {
     watcher: Option<RecommendedWatcher>,
-    folders: BTreeSet<PathBuf>,
+    /// Each with device and inode: a folder that is made anew is another one to the kernel.
+    folders: BTreeMap<PathBuf, (u64, u64)>,
     refused: BTreeSet<PathBuf>,
 }
 
@@ -24,16 +28,17 @@ impl Notices {
     pub(super) fn off() -> Self {
         Self {
             watcher: None,
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
             refused: BTreeSet::new(),
         }
     }
 
-    /// Reports changes in `manifests` and in folders added later, which are below the state folder.
-    pub(super) fn start(manifests: &Path, inbox: &Arc<Inbox>) -> Self {
-        let (manifests, inbox) = (manifests.to_owned(), Arc::clone(inbox));
+    /// Reports changes in the folders that are added later: that of the manifests, and those of
+    /// the state.
+    pub(super) fn start(settings: &Arc<Settings>, inbox: &Arc<Inbox>) -> Self {
+        let (settings, inbox) = (Arc::clone(settings), Arc::clone(inbox));
         let report = move |event: notify::Result<notify::Event>| match event {
-            Ok(event) => sort(&manifests, &inbox, event),
+            Ok(event) => sort(&settings, &inbox, event),
             Err(_) => inbox.everything(),
         };
         // Without inotify (no instance left for this user, a kernel without it) looking remains.
@@ -41,24 +46,32 @@ impl Notices {
         let refused = watcher.is_none().then(PathBuf::new).into_iter().collect();
         Self {
             watcher,
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
             refused,
         }
     }
 
     /// Watches a folder from here on. To be called before the folder is listed, or what happens in
-    /// between stays unseen until the next look.
+    /// between stays unseen until the next look; and with every look, in case it was made anew.
     pub(super) fn add(&mut self, folder: &Path) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        if self.folders.contains(folder) {
+        let Ok(metadata) = fs::metadata(folder) else {
+            return self.forget(folder);
+        };
+        let identity = (metadata.dev(), metadata.ino());
+        if self.folders.get(folder) == Some(&identity) {
             return;
+        }
+        if self.folders.remove(folder).is_some() {
+            // The kernel drops the watch of a removed folder by itself; then this fails.
+            let _gone = watcher.unwatch(folder);
         }
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
             Ok(()) => {
                 self.refused.remove(folder);
-                self.folders.insert(folder.to_owned());
+                self.folders.insert(folder.to_owned(), identity);
             }
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
             Err(_) => {
@@ -67,12 +80,11 @@ impl Notices {
         }
     }
 
-    /// A folder is gone, or another one of its name; watching begins anew with the next `add`.
+    /// A folder is gone; watching begins anew with the next `add`.
     pub(super) fn forget(&mut self, folder: &Path) {
         if let Some(watcher) = &mut self.watcher
-            && self.folders.remove(folder)
+            && self.folders.remove(folder).is_some()
         {
-            // The kernel drops the watch of a removed folder by itself; then this one fails.
             let _gone = watcher.unwatch(folder);
         }
     }
@@ -83,7 +95,10 @@ impl Notices {
     }
 }
 
-fn sort(manifests: &Path, inbox: &Inbox, event: notify::Event) {
+fn sort(settings: &Settings, inbox: &Inbox, event: notify::Event) {
+    let Settings {
+        directory, state, ..
+    } = settings;
     if event.need_rescan() {
         return inbox.everything();
     }
@@ -98,9 +113,9 @@ fn sort(manifests: &Path, inbox: &Inbox, event: notify::Event) {
         EventKind::Modify(_) | EventKind::Any | EventKind::Other => return inbox.everything(),
     };
     for path in event.paths {
-        if path == manifests {
+        if path == *directory || path == *state {
             inbox.everything();
-        } else if path.parent() != Some(manifests) {
+        } else if path.parent() != Some(directory) {
             inbox.state_file(path);
         } else if format_of(&path).is_some() {
             inbox.manifest(path, evidence);

@@ -39,7 +39,7 @@ pub(super) struct Observer {
     usage: Usage,
     /// Objects that could not be given an identity; tried again with every rescan.
     unstamped: BTreeSet<ObjectRef>,
-    /// The manifests' folder, and the look that is watched.
+    /// The folder of the manifests, as the cluster's identity is bound to it.
     folder: Option<Look>,
     unreadable: Option<ErrorKind>,
     unwritable: Option<ErrorKind>,
@@ -57,7 +57,7 @@ impl Observer {
         outlets: Outlets,
     ) -> Self {
         let notices = match settings.watch {
-            WatchMode::Notified => Notices::start(&settings.directory, &inbox),
+            WatchMode::Notified => Notices::start(&settings, &inbox),
             WatchMode::ScanOnly => Notices::off(),
         };
         Self {
@@ -102,15 +102,20 @@ impl Observer {
             }
             self.pass(&arrived, everything);
             for question in arrived.questions {
-                let document = self
-                    .catalog
-                    .document(&question.object)
-                    .map(|document| &**document);
-                let answer = self.sources().object(&question.object, document);
+                let answer = self.answer(&question.object);
                 // Nobody waits any more: then nobody is told.
                 let _told = question.answer.send(answer);
             }
         }
+    }
+
+    /// Nothing is known of any object before the first reading.
+    fn answer(&self, object: &ObjectRef) -> Result<Option<Object>, ErrorKind> {
+        if !self.started {
+            return Err(self.unreadable.unwrap_or(ErrorKind::NotFound));
+        }
+        let document = self.catalog.document(object).map(|document| &**document);
+        Ok(self.sources().object(object, document))
     }
 
     fn sources(&self) -> Sources<'_> {
@@ -218,11 +223,7 @@ impl Observer {
     fn look_at_manifests(&mut self, arrived: &Arrived) -> BTreeSet<ObjectRef> {
         let directory = &self.settings.directory;
         let listing = fs::metadata(directory).and_then(|metadata| {
-            let look = Look::of(&metadata);
-            if self.folder.is_some_and(|before| look.replaces(&before)) {
-                self.notices.forget(directory);
-            }
-            self.folder = Some(look);
+            self.folder = Some(Look::of(&metadata));
             self.notices.add(directory);
             look::list(directory)
         });

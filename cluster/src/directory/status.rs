@@ -28,7 +28,7 @@ impl Directory {
         key: &ServiceKey,
     ) -> Result<Arc<ServiceView>, WriteError> {
         let object = ObjectRef::from(key);
-        match self.ask(&object).await {
+        match self.ask(&object).await? {
             Some(Object::Service(view)) => Ok(view),
             _ => Err(WriteError::NotFound { object }),
         }
@@ -46,9 +46,7 @@ impl Directory {
             .transact(&object, move |current| {
                 let mut record = read_record(&name, current, patch.resource_version.as_str())?;
                 if record.metadata.uid.as_deref() != Some(patch.uid.as_str()) {
-                    return Err(WriteError::Conflict {
-                        object: name.clone(),
-                    });
+                    return Err(WriteError::Conflict { object: name });
                 }
                 patch_service(&mut record, patch);
                 Ok(put_or_let_go(&record))
@@ -75,9 +73,7 @@ impl Directory {
                         object: name.clone(),
                     })?;
                     if current["metadata"]["resourceVersion"] != version.as_str() {
-                        return Err(WriteError::Conflict {
-                            object: name.clone(),
-                        });
+                        return Err(WriteError::Conflict { object: name });
                     }
                     merge_patch(&mut current["status"], status);
                     return Ok(Verdict::Put(current));
@@ -154,7 +150,7 @@ impl Directory {
 
     pub(crate) async fn set_drain(&self, node: &NodeName, drain: Drain) -> Result<(), WriteError> {
         let object = ObjectRef::from(node);
-        if self.ask(&object).await.is_none() {
+        if self.ask(&object).await?.is_none() {
             return Err(WriteError::NotFound { object });
         }
         let name = object.clone();

@@ -12,7 +12,9 @@ use crate::conformance::{self, Ground};
 use crate::{Change, Cluster};
 
 mod conform;
+mod files;
 mod life;
+mod seen;
 
 /// A directory and its people, who replace files by rename.
 struct Place {

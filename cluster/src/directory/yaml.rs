@@ -297,11 +297,10 @@ fn descend<'a>(
                 match rest_after_key(path, &key) {
                     Some(rest) => {
                         *found = span.start;
-                        return if rest.is_empty() {
-                            ()
-                        } else {
-                            descend(events, rest, found)
-                        };
+                        if !rest.is_empty() {
+                            descend(events, rest, found);
+                        }
+                        return;
                     }
                     None => skip(events),
                 }

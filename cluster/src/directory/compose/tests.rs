@@ -71,10 +71,7 @@ fn a_pool_that_is_held_outlives_its_document_for_every_role() {
         assert_eq!(world.see(role, &name, None), None, "nothing holds it");
     }
     world.keep(&name, |record| {
-        record
-            .metadata
-            .finalizers
-            .push("ringbolt.io/in-use".to_owned())
+        record.metadata.finalizers = vec!["f".to_owned()];
     });
     for role in [Role::Controller, Role::Speaker, Role::Reader] {
         let Some(Object::IPAddressPool(pool)) = world.see(role, &name, None) else {

@@ -31,7 +31,17 @@ impl Capture {
         let file = folder.join(format!("{name}.pcap"));
         let mut command = space.command("tcpdump");
         command
-            .args(["-U", "-i", interface, "-s", "0", "-Z", "root", "-w"])
+            .args([
+                "-U",
+                "--immediate-mode",
+                "-i",
+                interface,
+                "-s",
+                "0",
+                "-Z",
+                "root",
+                "-w",
+            ])
             .arg(&file)
             .arg(filter);
         let mut daemon = Daemon::start(&format!("tcpdump-{name}"), &mut command, folder, kept)?;

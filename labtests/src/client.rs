@@ -150,8 +150,14 @@ impl Stream {
         })
     }
 
-    pub(crate) fn finish(self) -> Result<Account> {
+    /// Sends no more; late answers still count.
+    pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Stops, waits for late answers, and accounts.
+    pub(crate) fn finish(self) -> Result<Account> {
+        self.stop();
         let sends = self
             .sender
             .join()

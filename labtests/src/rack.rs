@@ -25,6 +25,10 @@ pub(crate) const SEGMENT: &str = "seg0";
 /// The interface of every node towards the router.
 pub(crate) const RACK: &str = "rack0";
 
+/// How long a speaker that ends keeps its routes after the warning. Longer than the datagrams of the hand-over flow
+/// after the signal: pods of its node are reached through the router, which forgets them when the session ends.
+const DRAIN_WAIT_S: u32 = 4;
+
 /// Everything of a lab but the router's daemon. Daemons come before the lab: they end first.
 #[derive(Debug)]
 pub(crate) struct Rack {
@@ -169,15 +173,11 @@ impl Rack {
             ),
         ];
         self.directory.put("pools.yaml", &pools)?;
-        let bgp = [
-            resource(
-                "BGPAdvertisement",
-                "services",
-                json!({"ipAddressPools": ["public"]}),
-            ),
-            resource("BGPAdvertisement", "pods", json!({"source": "PodCIDR"})),
-        ];
-        self.directory.put("bgp.yaml", &bgp)?;
+        let services = json!({"ipAddressPools": ["public"]});
+        let services = resource("BGPAdvertisement", "services", services);
+        self.directory.put("services.yaml", &[services])?;
+        let pods = resource("BGPAdvertisement", "pods", json!({"source": "PodCIDR"}));
+        self.directory.put("pods.yaml", &[pods])?;
         let layer2 = json!({"ipAddressPools": ["segment"], "interfaces": [SEGMENT]});
         self.directory.put(
             "layer2.yaml",
@@ -201,6 +201,7 @@ impl Rack {
             "connectTime": "1s",
             "holdTime": "9s",
             "keepaliveTime": "3s",
+            "drain": {"waitSeconds": DRAIN_WAIT_S},
         });
         if let Some(password) = &self.plan.password {
             spec["password"] = json!(password);

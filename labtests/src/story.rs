@@ -122,7 +122,7 @@ impl Story {
         let what = format!("{prefix} with {} next hops", nodes.len());
         wait_for(&what, LIMIT, || match self.router.table()? {
             Table::Routes(routes) => has_next_hops(&routes, prefix, &hops),
-            Table::Counts(counts) => self.check_counts(&counts),
+            Table::Counts(counts) => self.check_counts(&counts, prefix),
         })?;
         self.router.shown(prefix)
     }
@@ -138,7 +138,9 @@ impl Story {
             }
             Table::Counts(counts) => {
                 prefixes.iter().for_each(|prefix| self.expect(*prefix, &[]));
-                self.check_counts(&counts)
+                prefixes
+                    .iter()
+                    .try_for_each(|prefix| self.check_counts(&counts, *prefix))
             }
         }
     }
@@ -156,19 +158,19 @@ impl Story {
         }
     }
 
-    fn check_counts(&self, counts: &BTreeMap<IpAddr, [u64; 2]>) -> Result<()> {
+    /// Succeeds when every node has told as many prefixes of this one's family as it should have.
+    fn check_counts(&self, counts: &BTreeMap<IpAddr, [u64; 2]>, like: IpNet) -> Result<()> {
+        let v4 = like.addr().is_ipv4();
         for (peer, told) in self.expected.borrow().iter() {
-            let of = |v4: bool| {
-                told.iter()
-                    .filter(|prefix| prefix.addr().is_ipv4() == v4)
-                    .map(|_| 1)
-                    .sum()
-            };
-            let wanted: [u64; 2] = [of(true), of(false)];
-            let found = counts.get(peer).copied().unwrap_or_default();
+            let wanted: u64 = told
+                .iter()
+                .filter(|prefix| prefix.addr().is_ipv4() == v4)
+                .map(|_| 1)
+                .sum();
+            let found = counts.get(peer).copied().unwrap_or_default()[usize::from(!v4)];
             ensure!(
                 found == wanted,
-                "{peer} has told {found:?} prefixes, not {wanted:?}"
+                "{peer} has told {found} prefixes like {like}, not {wanted}"
             );
         }
         Ok(())
@@ -255,12 +257,15 @@ pub(crate) fn start_router(rack: &Rack, kind: RouterKind) -> Result<Box<dyn Rout
     Ok(match kind {
         RouterKind::Bird => Box::new(Bird::start(&rack.router, &setup, lab.folder(), lab.kept())?),
         RouterKind::Frr => Box::new(Frr::start(&rack.router, &setup, lab.folder(), lab.kept())?),
-        RouterKind::Ringbolt => Box::new(Twin::start(
-            &rack.ringbolt,
-            &rack.router,
-            &setup,
-            lab.folder(),
-            lab.kept(),
-        )?),
+        RouterKind::Ringbolt => {
+            Twin::route_pods(&rack.router, &rack.plan.nodes)?;
+            Box::new(Twin::start(
+                &rack.ringbolt,
+                &rack.router,
+                &setup,
+                lab.folder(),
+                lab.kept(),
+            )?)
+        }
     })
 }

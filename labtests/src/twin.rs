@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::manifests::{self, Directory};
 use crate::netns::Netns;
 use crate::node::{Ringbolt, SPEAKER_HTTP, status};
+use crate::plan::NodePlan;
 use crate::process::{Daemon, Kept};
 use crate::router::{Router, RouterSetup, Table};
 
@@ -57,6 +58,15 @@ impl Twin {
             space: space.clone(),
             version: ringbolt.version()?,
         })
+    }
+
+    /// Routes to the pods of every node, by hand: the segment's Services are answered by pods of other nodes too.
+    pub(crate) fn route_pods(space: &Netns, nodes: &[NodePlan]) -> Result<()> {
+        let lines = nodes.iter().flat_map(|node| {
+            let pairs = node.pod_cidrs.into_iter().zip(node.rack);
+            pairs.map(|(cidr, hop)| format!("route add {cidr} via {hop}"))
+        });
+        space.ip_batch(&lines.collect::<Vec<_>>())
     }
 
     fn peers(&self) -> Result<Vec<Value>> {

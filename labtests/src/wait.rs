@@ -49,8 +49,10 @@ pub(crate) fn wait_for<T>(
         }
         if said.elapsed() >= PROGRESS {
             said = Instant::now();
+            let reason = format!("{reason:#}");
+            let reason = reason.lines().next().unwrap_or_default();
             println!(
-                "        … {:.0} s: {what} ({reason:#})",
+                "        … {:.0} s: {what} ({reason})",
                 elapsed.as_secs_f64()
             );
         }

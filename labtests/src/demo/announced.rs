@@ -191,8 +191,8 @@ impl Witness {
     fn start(story: &Story, source: IpAddr, target: IpAddr) -> Result<Self> {
         let family = if source.is_ipv4() { "ip" } else { "ip6" };
         let rules = format!(
-            "table inet witness {{ chain forward {{ type filter hook forward priority filter; \
-             {family} saddr {source} {family} daddr {target} counter }} }}\n"
+            "table inet witness {{\n chain forward {{\n type filter hook forward priority filter\n\
+             {family} saddr {source} {family} daddr {target} counter\n }}\n}}\n"
         );
         story.rack.router.feed("nft", &["-f", "-"], &rules)?;
         Ok(Self)

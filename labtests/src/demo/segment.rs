@@ -230,6 +230,7 @@ fn hand_over_of(
     holds_for("datagrams after", AFTER, || alive(story))?;
     let mut evidence = Vec::new();
     let mut accounts = Vec::new();
+    streams.iter().for_each(|(_, stream)| stream.stop());
     for (address, stream) in streams {
         accounts.push((address, stream.finish()?));
     }

@@ -54,7 +54,7 @@ fn read(root: &Path, directory: &Look) -> Option<ClusterId> {
 }
 
 fn make(root: &Path, directory: &Look) -> std::io::Result<ClusterId> {
-    make_folder(root)?;
+    make_folder(root, root)?;
     let lock = OpenOptions::new()
         .create(true)
         .truncate(false)

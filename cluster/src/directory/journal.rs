@@ -35,7 +35,7 @@ struct Line {
 
 /// Appends one event.
 pub(super) fn append(root: &Path, event: &Event, time: Timestamp) -> io::Result<()> {
-    make_folder(root)?;
+    make_folder(root, root)?;
     let mut line = serde_json::to_vec(&Line {
         time,
         regarding: event.regarding.clone(),

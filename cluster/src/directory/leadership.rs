@@ -44,7 +44,7 @@ pub(super) async fn lead(state: &Path) -> Leadership {
 
 /// Opens and tries; neither waits for anybody.
 fn take(state: &Path) -> io::Result<Option<File>> {
-    make_folder(state)?;
+    make_folder(state, state)?;
     let path = state.join(FILE);
     let lock = OpenOptions::new()
         .create(true)
@@ -52,7 +52,7 @@ fn take(state: &Path) -> io::Result<Option<File>> {
         .write(true)
         .open(&path)?;
     match lock.try_lock() {
-        Ok(()) if is_at(&lock, &path) => Ok(Some(lock)),
+        Ok(()) if path.exists() && is_at(&lock, &path) => Ok(Some(lock)),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
@@ -76,10 +76,11 @@ async fn guard(lock: File, path: PathBuf, lost: CancellationToken) {
     }
 }
 
+/// Where nothing can be seen, nobody has taken anything: the directory may be away for a moment.
 fn is_at(lock: &File, path: &Path) -> bool {
     match (lock.metadata(), fs::metadata(path)) {
         (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
-        (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+        (_, Err(_)) => true,
         (Err(_), Ok(_)) => false,
     }
 }

@@ -48,8 +48,10 @@ pub(super) enum Evidence {
 pub(super) type Listing = BTreeMap<Arc<PathBuf>, Look>;
 
 /// Lists a directory: `*.yaml`, `*.yml` and `*.json`, no hidden names, nothing below. Links are
-/// followed, so that mounted ConfigMaps work. A file that goes while it is looked at is not there.
-pub(super) fn list(directory: &Path) -> io::Result<Listing> {
+/// followed, so that mounted ConfigMaps work. A file that goes while it is looked at is not there;
+/// a directory that goes while it is listed cannot be read. Returns the directory's look, too.
+pub(super) fn list(directory: &Path) -> io::Result<(Look, Listing)> {
+    let look = Look::of(&fs::metadata(directory)?);
     let mut listing = Listing::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -57,7 +59,15 @@ pub(super) fn list(directory: &Path) -> io::Result<Listing> {
             look_again(&mut listing, path)?;
         }
     }
-    Ok(listing)
+    match is_still(directory, &look) {
+        true => Ok((look, listing)),
+        false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// Whether the directory is the one that was looked at.
+pub(super) fn is_still(directory: &Path, look: &Look) -> bool {
+    fs::metadata(directory).is_ok_and(|metadata| !Look::of(&metadata).replaces(look))
 }
 
 /// Brings one file of a listing up to date.

@@ -108,13 +108,17 @@ impl Mirror {
         let Ok(path) = store.path(name) else {
             return false;
         };
-        self.refresh_file(name, &path)
+        self.refresh_file(name, &path, store.root())
     }
 
-    fn refresh_file(&mut self, name: &ObjectRef, path: &Path) -> bool {
+    fn refresh_file(&mut self, name: &ObjectRef, path: &Path, root: &Path) -> bool {
         let look = match fs::metadata(path) {
             Ok(metadata) => Look::of(&metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Asked after the file: where the whole folder went away, no object was removed.
+                if !root.is_dir() {
+                    return false;
+                }
                 self.unreadable.remove(path);
                 return self.entries.remove(name).is_some();
             }
@@ -129,7 +133,8 @@ impl Mirror {
         }
         let value = match read_json(path) {
             Ok(Some(value)) => value,
-            Ok(None) => return self.entries.remove(name).is_some(),
+            // It went between the two calls; the next look settles it.
+            Ok(None) => return false,
             Err(error) => return self.cannot_read(path, error.kind()),
         };
         let Some(stored) = Stored::new(name.kind, value) else {
@@ -174,6 +179,13 @@ impl Mirror {
         notices: &mut Notices,
     ) -> BTreeSet<ObjectRef> {
         let mut touched = BTreeSet::new();
+        if !store.root().is_dir() {
+            if !self.entries.is_empty() {
+                self.cannot_read(store.root(), ErrorKind::NotFound);
+            }
+            return touched;
+        }
+        self.unreadable.remove(store.root());
         for kind in kinds {
             let kind_folder = store.root().join(kind.plural());
             self.rescan_kind(store, *kind, &kind_folder, notices, &mut touched);
@@ -192,7 +204,9 @@ impl Mirror {
         notices.add(kind_folder);
         let folders = match subfolders(kind_folder) {
             Ok(folders) => folders,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound && store.root().is_dir() => {
+                Vec::new()
+            }
             Err(error) => {
                 self.cannot_read(kind_folder, error.kind());
                 return;

@@ -2,7 +2,7 @@
 //! manifests and the mirror of the state folder; everybody else reads the hub.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use ringbolt_config::{Kind, Object, ObjectRef};
 use super::catalog::{Catalog, MAX_SIZE, SETTLE};
 use super::compose::{Sources, implied_namespace};
 use super::inbox::{Arrived, Inbox};
-use super::look::{self, Evidence, Listing, Look};
+use super::look::{self, Evidence, Listing, Look, is_still};
 use super::mirror::Mirror;
 use super::notices::Notices;
 use super::outlets::Outlets;
@@ -211,24 +211,24 @@ impl Observer {
         arrived: &Arrived,
         files: BTreeSet<PathBuf>,
     ) -> BTreeSet<ObjectRef> {
-        for path in files {
-            if let Err(error) = look::look_again(&mut self.listing, path) {
-                self.unreadable = Some(error.kind());
-                return BTreeSet::new();
-            }
+        let listing = &mut self.listing;
+        let seen = files
+            .into_iter()
+            .try_for_each(|path| look::look_again(listing, path));
+        // Asked after the files: where the whole folder went away, no file was removed.
+        let folder = self.folder.as_ref();
+        if seen.is_ok() && folder.is_some_and(|look| is_still(&self.settings.directory, look)) {
+            return self.take_listing(arrived);
         }
-        self.take_listing(arrived)
+        self.look_at_manifests(arrived)
     }
 
     fn look_at_manifests(&mut self, arrived: &Arrived) -> BTreeSet<ObjectRef> {
         let directory = &self.settings.directory;
-        let listing = fs::metadata(directory).and_then(|metadata| {
-            self.folder = Some(Look::of(&metadata));
-            self.notices.add(directory);
-            look::list(directory)
-        });
-        match listing {
-            Ok(listing) => {
+        self.notices.add(directory);
+        match look::list(directory) {
+            Ok((look, listing)) => {
+                self.folder = Some(look);
                 self.listing = listing;
                 self.unreadable = None;
             }

@@ -165,24 +165,23 @@ pub(super) fn random_uuid() -> String {
     )
 }
 
-/// Creates a folder and those above it, and makes that last over a power cut.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+/// Creates a folder below the state folder, and that if need be, and makes it last over a power cut.
+/// What the state folder is in must exist: were it made here, a directory of manifests that somebody
+/// took away for a moment would come back without them.
+pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let missing: Vec<&Path> = folder
+    let below = folder
         .ancestors()
-        .take_while(|above| !above.is_dir())
-        .collect();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)?;
-    for made in missing {
-        if let Some(parent) = made
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
+        .take_while(|above| above.starts_with(root));
+    let missing: Vec<&Path> = below.take_while(|above| !above.is_dir()).collect();
+    for made in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o755).create(made) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        if let Some(parent) = made.parent() {
             File::open(parent)?.sync_all()?;
         }
     }

@@ -93,7 +93,7 @@ pub(super) fn run(store: &Store, kind: Kind, operations: Vec<Operation<'_>>) -> 
     for work in &mut works {
         work.attempt(|work| {
             store.faults.reach(Point::MakeFolder)?;
-            make_folder(work.folder())
+            make_folder(&store.root, work.folder())
         });
     }
     if works.iter().all(Work::is_done) {

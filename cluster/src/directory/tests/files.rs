@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use super::seen::{Seen, hold, service};
+use super::seen::{Seen, claim, hold, service};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,6 +110,61 @@ async fn an_emptied_file_keeps_its_objects_until_it_is_removed() {
     fs::remove_file(place.path().join("web.yaml")).unwrap();
     seen.until(|seen| seen.services().is_empty()).await;
     seen.no_problem().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_taken_away_with_its_state_changes_nothing() {
+    let place = Place::new();
+    let directory = place.path().join("manifests");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("web.yaml"), service("web", 80)).unwrap();
+    let cluster = |role| {
+        Cluster::directory(DirectoryOptions {
+            rescan: Duration::from_millis(20),
+            ..DirectoryOptions::new(&directory, role)
+        })
+    };
+    let controller = cluster(Role::Controller);
+    let mut seen = Seen::new(&controller);
+    let mut far = Seen::new(&cluster(Role::Speaker));
+    seen.until(|seen| seen.port("web").is_some()).await;
+    let patch = hold(&seen.service("web").unwrap());
+    controller
+        .writer()
+        .patch_service_status(patch)
+        .await
+        .unwrap();
+    far.until(|seen| seen.service("web").is_some_and(|view| view.has_finalizer))
+        .await;
+    let leadership = controller.lead().await;
+    let away = place.path().join("away");
+    for port in 81..84 {
+        fs::rename(&directory, &away).unwrap();
+        seen.problem("DirectoryUnreadable").await;
+        far.problem("DirectoryUnreadable").await;
+        let refused = controller
+            .writer()
+            .create_allocation(&claim())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(refused, WriteError::Unavailable { .. }),
+            "{refused}"
+        );
+        assert!(
+            !directory.exists(),
+            "a directory of people is not made by Ringbolt"
+        );
+        fs::write(away.join("web.yaml"), service("web", port)).unwrap();
+        fs::rename(&away, &directory).unwrap();
+        for seen in [&mut seen, &mut far] {
+            seen.until(|seen| seen.port("web") == Some(port)).await;
+            seen.no_problem().await;
+            let view = seen.service("web").unwrap();
+            assert!(!view.deleting && view.has_finalizer && seen.deletions == 0);
+        }
+    }
+    assert!(!leadership.is_lost());
 }
 
 #[tokio::test(flavor = "multi_thread")]

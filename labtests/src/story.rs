@@ -187,11 +187,13 @@ impl Story {
 
     /// The first pod of every node.
     pub(crate) fn first_pods(&self) -> Vec<String> {
-        self.plan()
-            .nodes
-            .iter()
-            .map(|node| node.pods[0].name.clone())
-            .collect()
+        self.first_pods_without("")
+    }
+
+    /// The first pod of every node but one.
+    pub(crate) fn first_pods_without(&self, node: &str) -> Vec<String> {
+        let nodes = self.plan().nodes.iter().filter(|known| known.name != node);
+        nodes.map(|node| node.pods[0].name.clone()).collect()
     }
 
     pub(crate) fn wait_sessions(&self) -> Result<()> {

@@ -24,6 +24,13 @@ fn a_complaint_of_the_decoder_is_a_failure() {
 }
 
 #[test]
+fn what_dumped_octets_spell_is_no_complaint() {
+    assert!(verdict(
+        "ethertype Unknown (0x88b5), length 90:\n\t0x0030:  705b 7cc3  p[|...k.\n"
+    ));
+}
+
+#[test]
 fn an_empty_recording_is_a_failure() {
     assert!(!verdict("\n"));
 }

@@ -124,14 +124,7 @@ pub(super) fn node_death(story: &mut Story) -> Result<Verdict> {
     story.rack.set_cables(&owner, "down")?;
     let died = Instant::now();
     // The cluster's node controller would take the dead node's pods out of the slices.
-    let living: Vec<String> = story
-        .plan()
-        .nodes
-        .iter()
-        .filter(|node| node.name != owner)
-        .map(|node| node.pods[0].name.clone())
-        .collect();
-    put_pods(story, &living)?;
+    put_pods(story, &story.first_pods_without(&owner))?;
     let answered = wait_for("another node answers", DEATH_MAX, || {
         let at = neighbour(story, v4)?;
         ensure!(at != mac, "the client still sends to {owner}");

@@ -56,6 +56,9 @@ fn clean_frames(ringbolt: &Ringbolt) -> Result<()> {
                 wait_owner(story, address)?;
             }
             let (owner, _) = wait_owner(story, addresses[0])?;
+            // Without its speaker the router forgets the way to the pods of that node.
+            let others: Vec<String> = story.first_pods_without(&owner);
+            story.put("printer", "segment", Policy::Cluster, &others, &[])?;
             story.rack.speaker(&owner)?.terminate(LIMIT)?;
             story.rack.speakers.remove(&owner);
             for address in addresses {

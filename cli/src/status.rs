@@ -37,7 +37,7 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
     let options = daemon::directory(source, Role::Reader)?;
     runtime::build()?.block_on(async {
         let cluster = Cluster::directory(options);
-        let mut changes = cluster.watch(&Kind::ALL);
+        let mut changes = cluster.watch(Kind::ALL);
         let mut shown = None;
         loop {
             let text = render(&View::new(&cluster.read_all().await?), what, output)?;

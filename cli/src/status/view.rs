@@ -88,11 +88,17 @@ impl NodeParts {
     }
 }
 
+/// The objects of one node, as they are found.
+#[derive(Default)]
+struct Seen {
+    node: Option<Arc<NodeView>>,
+    speaker: Option<Arc<Speaker>>,
+}
+
 impl View {
     pub(crate) fn new(listing: &Listing) -> Self {
         let mut view = Self::default();
-        let mut nodes: BTreeMap<NodeName, (Option<Arc<NodeView>>, Option<Arc<Speaker>>)> =
-            BTreeMap::new();
+        let mut nodes: BTreeMap<NodeName, Seen> = BTreeMap::new();
         for object in &listing.objects {
             match object {
                 Object::Service(service) if service.is_load_balancer() => {
@@ -101,19 +107,19 @@ impl View {
                 Object::IPAddressPool(pool) => view.pools.push(Arc::clone(pool)),
                 Object::BGPPeer(peer) => view.peers.push(Arc::clone(peer)),
                 Object::Node(node) => {
-                    nodes.entry(node.name.clone()).or_default().0 = Some(Arc::clone(node));
+                    nodes.entry(node.name.clone()).or_default().node = Some(Arc::clone(node));
                 }
                 Object::Speaker(speaker) => {
                     let name = speaker.metadata.name.as_deref().unwrap_or_default();
                     // A name that is none was never one of a speaker of ours.
                     if let Ok(name) = name.parse::<NodeName>() {
-                        nodes.entry(name).or_default().1 = Some(Arc::clone(speaker));
+                        nodes.entry(name).or_default().speaker = Some(Arc::clone(speaker));
                     }
                 }
                 _ => {}
             }
         }
-        for (name, (node, speaker)) in nodes {
+        for (name, Seen { node, speaker }) in nodes {
             let mut planner = Planner::new(&Settings::new(name.clone()));
             for object in &listing.objects {
                 planner.apply(object.clone());

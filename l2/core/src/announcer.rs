@@ -56,8 +56,6 @@ pub enum Wake {
     Claim,
     /// An announcement is due.
     Announce,
-    /// Frames wait for the pacer.
-    Pacer,
     /// Addresses are looked through for those that should return to us.
     Failback,
 }
@@ -253,8 +251,8 @@ impl Announcer {
             for address in segment.held.clone() {
                 segment.give_up(address, None, YieldCause::Left, now, &mut self.fx);
             }
-            segment.say_goodbye(&self.policy, &mut self.fx);
-            segment.say_goodbye(&self.policy, &mut self.fx);
+            segment.say_goodbye(&self.policy, now, &mut self.fx);
+            segment.say_goodbye(&self.policy, now, &mut self.fx);
         }
         self.policy.departure = Departure::Left;
         self.stop_all(YieldCause::Left, now);
@@ -263,7 +261,7 @@ impl Announcer {
 
     /// The process was stopped: time passed without our listening, which says nothing about the others.
     fn forgive_pause(&mut self, now: Instant) {
-        let Some((due, _)) = self.deadline else {
+        let Some((due, wake)) = self.deadline else {
             return;
         };
         let late = now.saturating_duration_since(due);
@@ -271,6 +269,8 @@ impl Announcer {
             for segment in self.segments.values_mut() {
                 segment.forgive(late);
             }
+            // Forgiven once: the next frame of the pile finds nothing overdue.
+            self.deadline = Some((now, wake));
         }
     }
 

@@ -24,6 +24,9 @@ pub(crate) const ADDRESSES_MAX: usize = 200_000;
 /// freezes an address that moves five times in 180 s.
 pub(crate) const MOVES_WINDOW: Duration = Duration::from_secs(180);
 
+/// More moves than these say nothing more.
+const MOVES_KEPT: usize = 4;
+
 /// An address with its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -66,6 +69,8 @@ pub(crate) enum ClaimRefusal {
 struct Entry {
     owner: Option<Owner>,
     highest: Epoch,
+    /// The last owner there was: the same one coming back has not moved the address.
+    last: Option<NodeName>,
     moves: Vec<Instant>,
 }
 
@@ -131,6 +136,24 @@ impl ClaimTable {
         }
     }
 
+    /// Takes over how often an address moved, from one who saw more of it.
+    pub(crate) fn learn_moves(&mut self, address: IpAddr, moves: u8, now: Instant) {
+        let known = self.recent_moves(address, now);
+        let missing = usize::from(moves).min(MOVES_KEPT).saturating_sub(known);
+        if let Some(entry) = self.entries.get_mut(&address) {
+            entry.moves.extend(std::iter::repeat_n(now, missing));
+        }
+    }
+
+    /// The claim as it is said at `now`.
+    pub(crate) fn spoken(&self, address: IpAddr, now: Instant) -> Option<Claim> {
+        let moves = u8::try_from(self.recent_moves(address, now)).unwrap_or(u8::MAX);
+        self.owner(address).map(|owner| Claim {
+            moves,
+            ..owner.claim
+        })
+    }
+
     /// Puts an owner in place, or none.
     pub(crate) fn set_owner(&mut self, address: IpAddr, owner: Option<Owner>, now: Instant) {
         if owner.is_none() && !self.entries.contains_key(&address) {
@@ -152,12 +175,12 @@ impl ClaimTable {
             let holdings = self.holdings.entry(new.node.clone()).or_default();
             holdings.addresses.insert(address);
             holdings.digest ^= digest_of(address, new.claim.epoch);
-            if before.as_ref().is_none_or(|old| old.node != new.node) {
+            let last = entry.last.replace(new.node.clone());
+            if last.is_some_and(|last| last != new.node) {
                 entry
                     .moves
                     .retain(|at| now.saturating_duration_since(*at) < MOVES_WINDOW);
-                // More than four say nothing more.
-                if entry.moves.len() < 4 {
+                if entry.moves.len() < MOVES_KEPT {
                     entry.moves.push(now);
                 }
             }

@@ -176,6 +176,9 @@ pub struct Claim {
     pub view: Option<View>,
     /// The claimant's standing: all that hear two equal epochs compare the same numbers.
     pub standing: Standing,
+    /// How often the address changed owners in the last 180 s, as the claimant knows: who has just come must not add
+    /// a move that the network would take for a duplicate address.
+    pub moves: u8,
 }
 
 /// The end of an ownership.

@@ -92,7 +92,7 @@ impl Announcer {
             .copied()
             .collect();
         for index in gone {
-            self.remove_segment(index);
+            self.remove_segment(index, now);
         }
         for (index, segment) in &mut self.segments {
             let Some(interface) = interfaces.get(index) else {
@@ -250,7 +250,7 @@ impl Announcer {
             .copied()
             .collect();
         for index in superfluous {
-            self.remove_segment(index);
+            self.remove_segment(index, now);
         }
         for index in announcing {
             if self.segments.contains_key(&index) {
@@ -271,9 +271,9 @@ impl Announcer {
         }
     }
 
-    fn remove_segment(&mut self, index: IfIndex) {
+    fn remove_segment(&mut self, index: IfIndex, now: Instant) {
         if let Some(mut segment) = self.segments.remove(&index) {
-            segment.say_goodbye(&self.policy, &mut self.fx);
+            segment.say_goodbye(&self.policy, now, &mut self.fx);
             segment.clear(YieldCause::InterfaceDown, &mut self.fx);
         }
     }

@@ -59,8 +59,17 @@ impl Segment {
             Some(Plan::Waiting { .. }) | None => self.review_vacancy(address, policy, now, fx),
         }
         if !self.wanted.contains(&address) {
-            self.claims.forget_unowned(address);
+            self.forget_if_ownerless(address, now);
         }
+    }
+
+    /// What nobody wants here is kept only as long as somebody alive owns it.
+    fn forget_if_ownerless(&mut self, address: IpAddr, now: Instant) {
+        let owner = self.claims.owner(address);
+        if owner.is_some_and(|owner| self.members.get(&owner.node).is_none()) {
+            self.claims.set_owner(address, None, now);
+        }
+        self.claims.forget_unowned(address);
     }
 
     fn review_holding(
@@ -227,6 +236,7 @@ impl Segment {
             epoch,
             view: policy.view(address),
             standing,
+            moves: 0,
         };
         self.claims.set_owner(
             address,

@@ -263,7 +263,10 @@ impl Segment {
                 self.claims.set_owner(address, Some(incoming), now);
                 self.give_up(address, Some(from.clone()), YieldCause::Outclaimed, now, fx);
             }
-            (true, None) => self.claims.set_owner(address, Some(incoming), now),
+            (true, None) => {
+                self.claims.set_owner(address, Some(incoming), now);
+                self.claims.learn_moves(address, claim.moves, now);
+            }
             (false, Some(_)) => {
                 self.repeat_claim(address, now);
                 self.insist(address, policy, now);

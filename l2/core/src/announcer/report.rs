@@ -8,6 +8,7 @@ use crate::announcer::{
     AddressStats, Announcer, AnnouncerStats, InterfaceStats, Joined, MemberStats, Ownership,
     Withheld,
 };
+use crate::claim::Owner;
 use crate::types::IfIndex;
 
 impl Announcer {
@@ -55,7 +56,11 @@ impl Announcer {
             members: members.collect(),
             sealing_key: segment.sealing_key(&self.policy),
             conditions: segment.conditions.clone(),
-            held: segment.held.len(),
+            held: if segment.is_up() {
+                segment.held.len()
+            } else {
+                0
+            },
             queued: segment.schedule.queued(),
             askers: segment.askers.len(),
             counters: segment.counters,
@@ -80,8 +85,9 @@ impl Announcer {
     }
 
     fn ownership(&self, address: IpAddr, segment: &Segment) -> Ownership {
-        let owner = segment.claims.owner(address);
-        let held = segment.held.contains(&address);
+        let held = segment.is_up() && segment.held.contains(&address);
+        let counts = |owner: &&Owner| held || segment.owner_is_valid(owner, &self.policy);
+        let owner = segment.claims.owner(address).filter(counts);
         Ownership {
             owner: owner.map(|owner| owner.node.clone()),
             epoch: owner.map_or(segment.claims.highest(address), |owner| owner.claim.epoch),

@@ -88,20 +88,20 @@ impl Segment {
             }
             self.counters.hellos += 1;
         }
-        for record in self.statements() {
+        for record in self.statements(now) {
             messages.extend(packer.push(&record));
         }
         messages.extend(packer.flush());
         fx.sequence = packer.sequence();
         if list_due {
             self.outbox.list_wanted = false;
-            messages.extend(self.list_holdings(identity, fx));
+            messages.extend(self.list_holdings(identity, now, fx));
         }
         self.emit(messages, policy, fx);
     }
 
     /// The last hello: gone, and nothing held any more.
-    pub(super) fn say_goodbye(&mut self, policy: &Policy, fx: &mut Effects) {
+    pub(super) fn say_goodbye(&mut self, policy: &Policy, now: Instant, fx: &mut Effects) {
         let (Ok(identity), true) = (policy.ready(), self.is_up()) else {
             return;
         };
@@ -114,7 +114,7 @@ impl Segment {
         for record in self
             .hello_records(policy, leaving)
             .into_iter()
-            .chain(self.statements())
+            .chain(self.statements(now))
         {
             messages.extend(packer.push(&record));
         }
@@ -199,13 +199,13 @@ impl Segment {
     }
 
     /// Takes everything out of the outbox.
-    fn statements(&mut self) -> Vec<Record> {
+    fn statements(&mut self, now: Instant) -> Vec<Record> {
         let claims = std::mem::take(&mut self.outbox.claims);
         let claims = claims
             .into_iter()
             .filter(|address| self.held.contains(address));
-        let claims = claims.filter_map(|address| self.claims.owner(address));
-        let mut records: Vec<Record> = claims.map(|owner| Record::Claim(owner.claim)).collect();
+        let claims = claims.filter_map(|address| self.claims.spoken(address, now));
+        let mut records: Vec<Record> = claims.map(Record::Claim).collect();
         let releases = std::mem::take(&mut self.outbox.releases);
         records.extend(releases.into_values().map(Record::Release));
         records.extend(
@@ -221,12 +221,12 @@ impl Segment {
     }
 
     /// Everything we hold, in numbered parts.
-    fn list_holdings(&self, identity: &Identity, fx: &mut Effects) -> Vec<Bytes> {
+    fn list_holdings(&self, identity: &Identity, now: Instant, fx: &mut Effects) -> Vec<Bytes> {
         let claims = self
             .held
             .iter()
-            .filter_map(|address| self.claims.owner(*address));
-        let claims: Vec<Record> = claims.map(|owner| Record::Claim(owner.claim)).collect();
+            .filter_map(|address| self.claims.spoken(*address, now));
+        let claims: Vec<Record> = claims.map(Record::Claim).collect();
         let chunks: Vec<&[Record]> = if claims.is_empty() {
             vec![&[]]
         } else {

@@ -174,11 +174,13 @@ impl Segment {
         }
         self.clear(YieldCause::InterfaceDown, fx);
         self.phase = Phase::Listening { since: now };
-        for group in self.groups.keys() {
-            fx.outputs.push_back(Output::JoinGroup {
-                interface: self.interface.index,
-                group: *group,
-            });
+    }
+
+    /// When what is held is given up because the carrier stays away.
+    pub(super) fn flap_ends(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Down { since } if !self.held.is_empty() => Some(since + FLAP),
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use super::answer::LOOP_OVER;
 use super::policy::Policy;
 use super::segment::{Effects, Phase, Segment};
-use crate::announcer::{Condition, Wake};
+use crate::announcer::{Condition, Wake, YieldCause};
 
 /// Time between two looks for addresses that should return to us.
 const FAILBACK_PERIOD: Duration = Duration::from_secs(1);
@@ -21,6 +21,9 @@ impl Segment {
             self.forget_key_unknown(now, fx);
             self.count_names(now, fx);
             self.listen(policy, now, fx);
+        }
+        if self.flap_ends().is_some_and(|ends| ends <= now) {
+            self.clear(YieldCause::InterfaceDown, fx);
         }
         self.take_due_plans(now);
         self.settle(policy, now, fx);
@@ -90,6 +93,7 @@ impl Segment {
             (settle, Wake::Claim),
             (plans, Wake::Claim),
             (self.loop_ends(), Wake::Liveness),
+            (self.flap_ends(), Wake::Liveness),
         ];
         let up = [
             (self.speak_deadline(now), Wake::Hello),

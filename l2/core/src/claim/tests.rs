@@ -22,6 +22,7 @@ fn owner(node: &str, epoch: u64, view: Option<u64>) -> Owner {
         epoch,
         view,
         standing: Standing::default(),
+        moves: 0,
     };
     Owner {
         node: name(node),
@@ -91,12 +92,21 @@ fn moves_are_counted_within_their_window_and_renewals_are_none() {
     table.set_owner(address(1), Some(owner("a", 1, None)), now);
     table.set_owner(address(1), Some(owner("a", 2, None)), now + second);
     table.set_owner(address(1), Some(owner("b", 3, None)), now + second * 2);
-    assert_eq!(table.recent_moves(address(1), now + second * 3), 2);
+    table.set_owner(address(1), None, now + second * 3);
+    table.set_owner(address(1), Some(owner("b", 4, None)), now + second * 4);
+    table.set_owner(address(1), Some(owner("a", 5, None)), now + second * 5);
+    assert_eq!(table.recent_moves(address(1), now + second * 6), 2);
     assert_eq!(
-        table.recent_moves(address(1), now + MOVES_WINDOW + second),
+        table.recent_moves(address(1), now + MOVES_WINDOW + second * 3),
         1
     );
     assert_eq!(table.recent_moves(address(1), now + MOVES_WINDOW * 2), 0);
+    // Who came later is told of what it did not see; what it knows already is not counted twice.
+    let later = now + MOVES_WINDOW * 2;
+    table.learn_moves(address(1), 3, later);
+    table.learn_moves(address(1), 2, later);
+    assert_eq!(table.recent_moves(address(1), later), 3);
+    assert_eq!(table.spoken(address(1), later).unwrap().moves, 3);
 }
 
 proptest! {

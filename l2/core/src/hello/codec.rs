@@ -110,6 +110,7 @@ fn decode_record(kind: u8, body: &mut Reader<'_>) -> Result<Option<Record>, Deco
                 _ => return Err(DecodeError::Range(kind)),
             },
             standing: standing(body)?,
+            moves: body.u8()?,
         }),
         RELEASE => Record::Release(Release {
             address: address(kind, body)?,
@@ -352,6 +353,7 @@ fn put_body(buffer: &mut BytesMut, record: &Record) {
                 }
             }
             put_standing(buffer, claim.standing);
+            buffer.put_u8(claim.moves);
         }
         Record::Release(release) => {
             put_address(buffer, release.address);

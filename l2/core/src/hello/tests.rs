@@ -46,6 +46,7 @@ fn claim(index: u16, view: Option<View>) -> Claim {
             preference: 5,
             weight: 2,
         },
+        moves: 3,
     }
 }
 

@@ -128,6 +128,33 @@ impl Fixture {
         });
     }
 
+    /// One of many other nodes says hello.
+    pub(crate) fn others_say_hello(&mut self, number: u16) {
+        let node = NodeName::new(&format!("node-{number}")).unwrap();
+        let sender = Sender {
+            node: node.clone(),
+            ..member(1)
+        };
+        let Record::Hello(hello) = hello_record() else {
+            unreachable!()
+        };
+        let [high, low] = number.to_be_bytes();
+        let hello = Hello {
+            mac: MacAddr([2, 1, 1, 1, high, low]),
+            held: 0,
+            ..hello
+        };
+        let plaintext = encode(&Message {
+            sender,
+            records: vec![Record::Hello(hello)],
+        });
+        self.give(Input::Opened {
+            interface: ETH,
+            sender: node,
+            plaintext: &plaintext,
+        });
+    }
+
     pub(crate) fn give(&mut self, input: Input<'_>) {
         self.announcer.handle(input, self.now);
     }
@@ -286,6 +313,7 @@ pub(crate) fn claim_record(address: IpAddr, epoch: u64) -> Record {
         epoch,
         view: None,
         standing,
+        moves: 0,
     })
 }
 

@@ -374,3 +374,62 @@ fn moving_endpoints_take_the_address_along_without_a_gap() {
         all_is_well(&world).unwrap();
     }
 }
+
+#[test]
+fn epochs_only_rise_through_drains_deaths_and_failbacks() {
+    for seed in 0..5 {
+        let mut world = settled(Setup::new(seed, 4));
+        for node in 0..4 {
+            if node % 2 == 0 {
+                world.drain(node);
+                world.run_for(S);
+                world.leave(node);
+            } else {
+                world.power_off(node);
+            }
+            world.run_for(20 * S);
+            let incarnation = world.nodes[node].incarnation + 1;
+            world.start(node, incarnation);
+            world.run_for(45 * S);
+        }
+        let mut acquired: Vec<_> = world.nodes.iter().flat_map(|node| &node.events).collect();
+        acquired.sort_by_key(|(at, _)| *at);
+        let mut highest = std::collections::BTreeMap::new();
+        for (at, event) in acquired {
+            if let Event::Acquired { address, epoch, .. } = event {
+                let before = highest.insert(*address, *epoch);
+                let at = *at - world.start;
+                assert!(
+                    before.is_none_or(|before| before < *epoch),
+                    "seed {seed}: {address} at {at:?}"
+                );
+            }
+        }
+        assert!(highest.values().any(|epoch| epoch.0 > 2));
+    }
+}
+
+#[test]
+fn a_flapping_node_moves_an_address_three_times_in_three_minutes_at_most() {
+    for seed in 0..5 {
+        let mut world = settled(Setup::new(seed, 3));
+        world.nodes.iter_mut().for_each(|node| node.events.clear());
+        for life in 2..9 {
+            world.crash(0);
+            world.run_for(10 * S);
+            world.start(0, life);
+            world.run_for(50 * S);
+        }
+        let mut acquired = std::collections::BTreeMap::<_, Vec<_>>::new();
+        for (at, event) in world.nodes.iter().flat_map(|node| &node.events) {
+            if let Event::Acquired { address, .. } = event {
+                acquired.entry(*address).or_default().push(*at);
+            }
+        }
+        for (address, mut times) in acquired {
+            times.sort();
+            let crowded = times.windows(4).any(|four| four[3] - four[0] < 180 * S);
+            assert!(!crowded, "seed {seed}: {address}");
+        }
+    }
+}

@@ -247,7 +247,7 @@ impl Session {
             Err(error) => Event::Malformed(error.notification()),
             Ok(Message::Open(open)) => self.judge_open(conn, &open),
             Ok(Message::Keepalive) => Event::Keepalive,
-            Ok(Message::Update(update)) => Event::Update(update),
+            Ok(Message::Update(update)) => Event::Update(Box::new(update)),
             Ok(Message::RouteRefresh(refresh)) => Event::Refresh(refresh),
             Ok(Message::Notification(notification)) => Event::Notification(notification),
         };
@@ -328,7 +328,7 @@ impl Session {
                 }
                 State::Idle => self.start(env),
                 State::Active | State::OpenSent | State::OpenConfirm | State::Established => {
-                    self.drive(EventKind::RetryDue, env)
+                    self.drive(EventKind::RetryDue, env);
                 }
             }
         }

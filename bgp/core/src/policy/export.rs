@@ -45,7 +45,7 @@ pub(crate) struct Audience {
 }
 
 /// What a peer is told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) attributes: PathAttributes,
     pub(crate) next_hop: NextHop,

@@ -17,6 +17,8 @@ use super::{Drain, Event, Router, ShutdownMode};
 #[cfg(test)]
 mod tests;
 
+/// Longest wait between asking and withdrawing, whatever is configured.
+const WAIT_LIMIT: Duration = Duration::from_secs(3600);
 /// How long a peer may take to read its withdrawals before it is left regardless.
 const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(2);
 
@@ -143,7 +145,7 @@ impl Router {
         let Some(peer) = self.peers.get(id) else {
             return;
         };
-        let wait = peer.session.config().drain_wait;
+        let wait = peer.session.config().drain_wait.min(WAIT_LIMIT);
         let listens = self.export.holds_any(id) && !wait.is_zero();
         let until = self.now + wait;
         match (peer.departing, then) {

@@ -120,7 +120,7 @@ pub enum Event {
         /// The worst of the message's faults.
         fault: AttrFault,
     },
-    /// A family of a session is not announced, or is again.
+    /// A family of a session is not announced, or is again. Void when the session ends.
     Withheld {
         /// Whose.
         peer: PeerId,

@@ -160,12 +160,12 @@ impl Router {
         ends: (SocketAddr, SocketAddr),
         next_hops: NextHops,
     ) {
-        let known = self.peers.contains_key(&id) && !self.conns.contains_key(&conn);
-        if !known || self.departure.is_shutting_down() {
-            self.outputs.push_back(Output::Close {
-                conn,
-                flush: Flush::Discard,
-            });
+        if self.conns.contains_key(&conn) {
+            return;
+        }
+        if !self.peers.contains_key(&id) || self.departure.is_shutting_down() {
+            let flush = Flush::Discard;
+            self.outputs.push_back(Output::Close { conn, flush });
             return;
         }
         self.conns.insert(conn, id.clone());
@@ -313,6 +313,12 @@ impl Router {
     }
 
     fn carry_out(&mut self, id: &PeerId, effect: Effect) {
+        if let Effect::Down { reason } | Effect::AttemptFailed { reason } = &effect
+            && let DownReason::NotificationSent(_) = reason
+            && let Some(peer) = self.peers.get_mut(id)
+        {
+            peer.counters.resets += 1;
+        }
         match effect {
             Effect::Connect { conn } => self.connect(id, conn),
             Effect::Close { conn, farewell } => self.close(id, conn, farewell),
@@ -330,7 +336,7 @@ impl Router {
                     record,
                 });
             }
-            Effect::Learn(update) => self.learn(id, update),
+            Effect::Learn(update) => self.learn(id, *update),
             Effect::Refresh(refresh) => self.refresh(id, refresh),
         }
     }

@@ -51,7 +51,7 @@ pub(crate) enum Effect {
     /// A NOTIFICATION went either way.
     Notification(NotificationRecord),
     /// The peer told us something.
-    Learn(Update),
+    Learn(Box<Update>),
     /// The peer wants to be told again, or brackets what it tells.
     Refresh(RouteRefresh),
 }
@@ -69,7 +69,7 @@ pub(super) enum Event {
     /// An OPEN after the first: nobody looks into it.
     AnotherOpen,
     Keepalive,
-    Update(Update),
+    Update(Box<Update>),
     Refresh(RouteRefresh),
     Notification(Notification),
     Malformed(Notification),

@@ -13,6 +13,8 @@ mod tests;
 /// From the TCP connection to Established, and for a dial. The RFC's four minutes before OPEN
 /// (RFC 4271 §8.2.2) would keep a node waiting that long for a half-dead peer.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Shortest first delay, whatever is configured: a refused dial would be repeated at once.
+const RETRY_MIN: Duration = Duration::from_millis(100);
 /// Longest delay between two attempts.
 pub(crate) const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Least send hold time (RFC 9687 §4).
@@ -146,7 +148,9 @@ impl Backoff {
 
     /// The delay after one more failure.
     pub(crate) fn next(&mut self, first: Duration, jitter: &mut Jitter) -> Duration {
-        let doubled = first.saturating_mul(1 << self.failures.min(16));
+        let doubled = first
+            .max(RETRY_MIN)
+            .saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         jitter.spread(doubled.min(RETRY_MAX))
     }

@@ -6,6 +6,7 @@
 //! `RINGBOLT_SIM_SEED=n cargo test -p ringbolt-bgp --test sim every_world` runs that one alone.
 
 mod check;
+mod driver;
 mod link;
 mod model;
 mod node;
@@ -15,6 +16,7 @@ mod scenario;
 mod world;
 
 use std::ops::RangeInclusive;
+use std::thread::{self, available_parallelism};
 
 use ringbolt_bgp::sabotage::Sabotage;
 
@@ -24,10 +26,18 @@ const PATIENCE: u64 = 60;
 
 #[test]
 fn every_world_comes_to_rest_with_the_views_its_policy_demands() {
-    for seed in seeds() {
-        let wrong = scenario::run(seed, None);
-        assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
-    }
+    let workers = available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for worker in 0..workers {
+            let mine = seeds().skip(worker).step_by(workers);
+            scope.spawn(move || mine.for_each(judge));
+        }
+    });
+}
+
+fn judge(seed: u64) {
+    let wrong = scenario::run(seed, None);
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
 }
 
 /// `RINGBOLT_SIM_SEED` is one seed, or the first and the last of many: `7`, `1000-9000`.
@@ -47,27 +57,71 @@ fn equal_seeds_give_equal_worlds() {
     assert_eq!(scenario::run(7, fault), scenario::run(7, fault));
 }
 
-macro_rules! notices {
-    ($($name:ident: $fault:ident,)*) => {$(
-        #[test]
-        fn $name() {
-            let found = (0..PATIENCE).find(|seed| !scenario::run(*seed, Some(Sabotage::$fault)).is_empty());
-            assert!(found.is_some(), "nobody noticed {:?} in {PATIENCE} worlds", Sabotage::$fault);
-        }
-    )*};
+/// Some world must go wrong with this fault built in.
+fn notices(fault: Sabotage) {
+    let found = (0..PATIENCE).find(|seed| !scenario::run(*seed, Some(fault)).is_empty());
+    assert!(
+        found.is_some(),
+        "nobody noticed {fault:?} in {PATIENCE} worlds"
+    );
 }
 
-notices! {
-    a_cursor_kept_across_a_reconnect_is_noticed: KeepCursorOnReconnect,
-    a_cursor_kept_across_a_refresh_is_noticed: KeepCursorOnRefresh,
-    a_cursor_kept_across_a_drain_is_noticed: KeepCursorOnParting,
-    an_end_of_rib_that_comes_too_early_is_noticed: EndOfRibTooEarly,
-    an_end_of_rib_that_comes_twice_is_noticed: EndOfRibTwice,
-    inverted_sent_bits_are_noticed: InvertSentBits,
-    routes_forgotten_while_they_wait_for_company_are_noticed: ForgetKept,
-    a_forgotten_withdrawal_is_noticed: ForgetWithdrawn,
-    a_forgotten_batch_is_noticed: ForgetBatch,
-    a_view_called_whole_inside_a_batch_is_noticed: EndInsideBatch,
-    a_forgotten_keepalive_is_noticed: ForgetKeepalive,
-    a_word_after_the_notification_is_noticed: SpeakAfterNotification,
+#[test]
+fn a_cursor_kept_across_a_reconnect_is_noticed() {
+    notices(Sabotage::KeepCursorOnReconnect);
+}
+
+#[test]
+fn a_cursor_kept_across_a_refresh_is_noticed() {
+    notices(Sabotage::KeepCursorOnRefresh);
+}
+
+#[test]
+fn a_cursor_kept_across_a_drain_is_noticed() {
+    notices(Sabotage::KeepCursorOnParting);
+}
+
+#[test]
+fn an_end_of_rib_that_comes_too_early_is_noticed() {
+    notices(Sabotage::EndOfRibTooEarly);
+}
+
+#[test]
+fn an_end_of_rib_that_comes_twice_is_noticed() {
+    notices(Sabotage::EndOfRibTwice);
+}
+
+#[test]
+fn inverted_sent_bits_are_noticed() {
+    notices(Sabotage::InvertSentBits);
+}
+
+#[test]
+fn routes_forgotten_while_they_wait_for_company_are_noticed() {
+    notices(Sabotage::ForgetKept);
+}
+
+#[test]
+fn a_forgotten_withdrawal_is_noticed() {
+    notices(Sabotage::ForgetWithdrawn);
+}
+
+#[test]
+fn a_forgotten_batch_is_noticed() {
+    notices(Sabotage::ForgetBatch);
+}
+
+#[test]
+fn a_view_called_whole_inside_a_batch_is_noticed() {
+    notices(Sabotage::EndInsideBatch);
+}
+
+#[test]
+fn a_forgotten_keepalive_is_noticed() {
+    notices(Sabotage::ForgetKeepalive);
+}
+
+#[test]
+fn a_word_after_the_notification_is_noticed() {
+    notices(Sabotage::SpeakAfterNotification);
 }

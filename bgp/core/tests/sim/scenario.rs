@@ -186,7 +186,7 @@ fn schedule_trouble(world: &mut World, plan: &mut Plan, seed: u64) {
             at(world, plan, delay, asks, Act::Refresh);
         }
     }
-    if seed % 16 == 3 {
+    if seed % 50 == 3 {
         let delay = world.rng.millis(10_000, 60_000);
         let ix = world.rng.below(count);
         at(world, plan, delay, ix, Act::OriginateMany);

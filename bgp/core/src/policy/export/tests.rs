@@ -208,62 +208,33 @@ fn an_origination_for_others_is_not_for_this_peer() {
 }
 
 #[test]
-fn next_hops_come_from_the_route_then_from_the_session() {
+fn a_session_offers_the_next_hop_of_each_family_it_has() {
     let session = |ipv4, ipv6, ipv6_link_local| NextHops {
         ipv4,
         ipv6,
         ipv6_link_local,
     };
-    let four = Some(Ipv4Addr::new(10, 0, 0, 1));
-    let six = Some(global());
-    let local = Some(link_local());
-    let both = NextHop::V6LinkLocal {
+    let address = Ipv4Addr::new(10, 0, 0, 1);
+    let (four, six, local) = (Some(address), Some(global()), Some(link_local()));
+    let classic = Some(NextHop::V4(address));
+    let [wide, near] = [global(), link_local()].map(|address| Some(NextHop::V6(address)));
+    let both = Some(NextHop::V6LinkLocal {
         global: global(),
         link_local: link_local(),
-    };
+    });
     use Family::{Ipv4Unicast as V4, Ipv6Unicast as V6};
     // Family, RFC 8950 negotiated, what the session has, what follows.
     let cases = [
-        (
-            V4,
-            false,
-            session(four, six, None),
-            Some(NextHop::V4(four.unwrap())),
-        ),
-        (
-            V4,
-            true,
-            session(four, six, None),
-            Some(NextHop::V4(four.unwrap())),
-        ),
+        (V4, false, session(four, six, None), classic),
+        (V4, true, session(four, six, None), classic),
         (V4, false, session(None, six, local), None),
-        (
-            V4,
-            true,
-            session(None, six, None),
-            Some(NextHop::V6(global())),
-        ),
-        (
-            V4,
-            true,
-            session(None, None, local),
-            Some(NextHop::V6(link_local())),
-        ),
+        (V4, true, session(None, six, None), wide),
+        (V4, true, session(None, None, local), near),
         (V4, true, session(None, None, None), None),
         (V6, false, session(four, None, None), None),
-        (
-            V6,
-            false,
-            session(four, six, None),
-            Some(NextHop::V6(global())),
-        ),
-        (V6, false, session(None, six, local), Some(both)),
-        (
-            V6,
-            false,
-            session(None, None, local),
-            Some(NextHop::V6(link_local())),
-        ),
+        (V6, false, session(four, six, None), wide),
+        (V6, false, session(None, six, local), both),
+        (V6, false, session(None, None, local), near),
     ];
     for (family, extended, next_hops, expected) in cases {
         let extended_next_hop = if extended {
@@ -285,14 +256,19 @@ fn next_hops_come_from_the_route_then_from_the_session() {
         );
         assert_eq!(has_next_hop(family, &audience), expected.is_some());
     }
-    let insisted = NextHops {
-        ipv4: Some(Ipv4Addr::new(9, 9, 9, 9)),
+}
+
+#[test]
+fn a_next_hop_the_route_insists_on_comes_first() {
+    let address = Ipv4Addr::new(9, 9, 9, 9);
+    let next_hop = NextHops {
+        ipv4: Some(address),
         ..NextHops::default()
     };
     let route = RouteAttributes {
-        next_hop: insisted,
+        next_hop,
         ..RouteAttributes::default()
     };
     let told = ipv4(route, &audience(Peering::External)).unwrap();
-    assert_eq!(told.next_hop, NextHop::V4(Ipv4Addr::new(9, 9, 9, 9)));
+    assert_eq!(told.next_hop, NextHop::V4(address));
 }

@@ -85,7 +85,6 @@ struct Place {
     repetition: Repetition,
     verdicts: BTreeMap<InternId, Result<BlockIndex, Withheld>>,
     blocks: Vec<AttributeBlock>,
-    by_content: BTreeMap<Told, BlockIndex>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -388,7 +387,7 @@ impl Judge<'_> {
         }
         let family = self.table.family();
         let verdict = evaluate(self.table.offers().get(offers), family, self.audience)
-            .and_then(|told| place.block(told, family, self.ctx));
+            .and_then(|told| place.block(&told, family, self.ctx));
         place.verdicts.insert(offers, verdict);
         verdict
     }
@@ -414,7 +413,6 @@ impl Place {
 
     fn forget_verdicts(&mut self) {
         self.verdicts.clear();
-        self.by_content.clear();
         self.blocks.clear();
     }
 
@@ -427,18 +425,14 @@ impl Place {
 
     fn block(
         &mut self,
-        told: Told,
+        told: &Told,
         family: Family,
         ctx: EncodeCtx,
     ) -> Result<BlockIndex, Withheld> {
-        if let Some(index) = self.by_content.get(&told) {
-            return Ok(*index);
-        }
         let block = AttributeBlock::new(&told.attributes, family, told.next_hop, &ctx)
             .map_err(|_| Withheld::AttributesTooLarge)?;
         let index = BlockIndex::try_from(self.blocks.len()).expect("pruned long before");
         self.blocks.push(block);
-        self.by_content.insert(told, index);
         Ok(index)
     }
 }

@@ -114,6 +114,21 @@ fn each_peer_has_its_own_wait_and_zero_means_none() {
 }
 
 #[test]
+fn an_endless_wait_ends() {
+    let (mut rig, conn) = serving(
+        PeerConfig {
+            drain_wait: Duration::MAX,
+            ..config()
+        },
+        &open(),
+    );
+    rig.give(Input::Drain(Drain::Drained));
+    rig.hear(conn);
+    rig.pass_alive(conn, 3601 * SECOND);
+    assert_eq!(rig.stats().prefixes_out.ipv4, 1);
+}
+
+#[test]
 fn where_nothing_is_announced_leaving_takes_no_time() {
     let (mut rig, conn) = Rig::established(config(), &open());
     rig.hear(conn);

@@ -11,7 +11,7 @@ use super::rig::{Rig, config, key, next_hops, open, originate, peer};
 use crate::router::{Drain, Input, Output, ShutdownMode, accepted_conn};
 use crate::session::{Mode, PeerConfig};
 use crate::types::{ConnId, HoldTime};
-use crate::wire::{self, EncodeCtx, Message};
+use crate::wire::{self, Message};
 
 /// One deed; numbers choose among what exists, or does not.
 #[derive(Clone, Debug)]
@@ -20,51 +20,64 @@ enum Deed {
     RemovePeer,
     ResetPeer,
     RefreshPeer,
-    Dialled(u64),
-    DialFailed(u64),
-    Accepted(u64),
-    Bytes(u64, Vec<u8>),
-    Say(u64, u8),
-    Sent(u64, usize),
-    Closed(u64),
     Originate(u8),
     Withdraw(u8),
     Complete,
-    Drain(bool),
-    Shutdown(u8),
+    Drain(Drain),
+    Shutdown(Option<ShutdownMode>),
     Tick,
     Pass(u64),
-    Fill(u64),
+    Link(u64, OnLink),
+}
+
+#[derive(Clone, Debug)]
+enum OnLink {
+    Dialled,
+    DialFailed,
+    Accepted,
+    Bytes(Vec<u8>),
+    Say(u8),
+    Sent(usize),
+    Closed,
+    Fill,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    let conn = 0_u64..4;
+    let drain = prop_oneof![Just(Drain::Serving), Just(Drain::Drained)];
+    // Rarely, or there would be little else to see.
+    let shutdown = prop_oneof![
+        40 => Just(None),
+        1 => Just(Some(ShutdownMode::Leave)),
+        1 => Just(Some(ShutdownMode::Plain)),
+        1 => Just(Some(ShutdownMode::Restart)),
+    ];
     prop_oneof![
         3 => any::<u8>().prop_map(Deed::SetPeer),
         1 => Just(Deed::RemovePeer),
         1 => Just(Deed::ResetPeer),
         1 => Just(Deed::RefreshPeer),
-        4 => conn.clone().prop_map(Deed::Dialled),
-        2 => conn.clone().prop_map(Deed::DialFailed),
-        6 => conn.clone().prop_map(Deed::Accepted),
-        4 => (conn.clone(), vec(any::<u8>(), 0..64)).prop_map(|(conn, bytes)| Deed::Bytes(conn, bytes)),
-        20 => (conn.clone(), any::<u8>()).prop_map(|(conn, what)| Deed::Say(conn, what)),
-        3 => (conn.clone(), any::<usize>()).prop_map(|(conn, bytes)| Deed::Sent(conn, bytes)),
-        3 => conn.clone().prop_map(Deed::Closed),
         4 => any::<u8>().prop_map(Deed::Originate),
         3 => any::<u8>().prop_map(Deed::Withdraw),
         1 => Just(Deed::Complete),
-        1 => any::<bool>().prop_map(Deed::Drain),
-        1 => (0_u8..40).prop_map(Deed::Shutdown),
+        1 => drain.prop_map(Deed::Drain),
+        1 => shutdown.prop_map(Deed::Shutdown),
         2 => Just(Deed::Tick),
         4 => (0_u64..40_000).prop_map(Deed::Pass),
-        6 => conn.prop_map(Deed::Fill),
+        48 => (0_u64..4, on_link()).prop_map(|(number, what)| Deed::Link(number, what)),
     ]
 }
 
-/// Small numbers are dialled connections, and accepted ones with the same number.
-fn conns(number: u64) -> [ConnId; 2] {
-    [ConnId(number), accepted_conn(number)]
+fn on_link() -> impl Strategy<Value = OnLink> {
+    prop_oneof![
+        4 => Just(OnLink::Dialled),
+        2 => Just(OnLink::DialFailed),
+        6 => Just(OnLink::Accepted),
+        4 => vec(any::<u8>(), 0..64).prop_map(OnLink::Bytes),
+        20 => any::<u8>().prop_map(OnLink::Say),
+        3 => any::<usize>().prop_map(OnLink::Sent),
+        3 => Just(OnLink::Closed),
+        6 => Just(OnLink::Fill),
+    ]
 }
 
 fn message(what: u8) -> Message {
@@ -91,96 +104,20 @@ fn prefix(number: u8) -> String {
 }
 
 fn perform(rig: &mut Rig, deed: Deed) {
-    let ends = (
-        SocketAddr::from(([10, 0, 0, 1], 179)),
-        SocketAddr::from(([10, 0, 0, 2], 179)),
-    );
-    let (local, remote) = ends;
     match deed {
-        Deed::SetPeer(which) => rig.give(Input::SetPeer(Box::new(PeerConfig {
-            mode: if which % 2 == 0 {
-                Mode::Active
-            } else {
-                Mode::Passive
-            },
-            hold_time: HoldTime::from_secs([0, 3, 90, 90][usize::from(which / 64)]).unwrap(),
-            max_prefixes_in: (which % 3 == 0).then_some(0),
-            ..config()
-        }))),
+        Deed::SetPeer(which) => rig.give(Input::SetPeer(Box::new(variant(which)))),
         Deed::RemovePeer => rig.give(Input::RemovePeer { peer: peer() }),
         Deed::ResetPeer => rig.give(Input::ResetPeer {
             peer: peer(),
             reason: Arc::from(""),
         }),
         Deed::RefreshPeer => rig.give(Input::RefreshPeer { peer: peer() }),
-        Deed::Dialled(number) => {
-            let conn = ConnId(number);
-            rig.give(Input::Dialled {
-                conn,
-                local,
-                remote,
-                next_hops: next_hops(),
-            });
-        }
-        Deed::DialFailed(number) => rig.give(Input::DialFailed {
-            conn: ConnId(number),
-        }),
-        Deed::Accepted(number) => {
-            let conn = accepted_conn(number);
-            rig.give(Input::Accepted {
-                conn,
-                peer: peer(),
-                local,
-                remote,
-                next_hops: next_hops(),
-            });
-        }
-        Deed::Bytes(number, bytes) => {
-            for conn in conns(number) {
-                rig.give(Input::Bytes {
-                    conn,
-                    bytes: &bytes,
-                });
-            }
-        }
-        Deed::Say(number, what) => {
-            let mut bytes = bytes::BytesMut::new();
-            wire::encode(&message(what), &EncodeCtx::USUAL, &mut bytes).unwrap();
-            for conn in conns(number) {
-                rig.give(Input::Bytes {
-                    conn,
-                    bytes: &bytes,
-                });
-            }
-        }
-        Deed::Sent(number, bytes) => {
-            for conn in conns(number) {
-                rig.give(Input::Sent { conn, bytes });
-            }
-        }
-        Deed::Closed(number) => {
-            for conn in conns(number) {
-                rig.give(Input::Closed { conn });
-            }
-        }
         Deed::Originate(which) => rig.give(Input::Originate(vec![originate(&prefix(which))])),
         Deed::Withdraw(which) => rig.give(Input::Withdraw(vec![key(&prefix(which))])),
         Deed::Complete => rig.give(Input::OriginationsComplete),
-        Deed::Drain(drained) => {
-            rig.give(Input::Drain(if drained {
-                Drain::Drained
-            } else {
-                Drain::Serving
-            }));
-        }
-        Deed::Shutdown(which) => {
-            // Rarely, or there would be little else to see.
-            let mode = match which {
-                0 => ShutdownMode::Leave,
-                1 => ShutdownMode::Plain,
-                2 => ShutdownMode::Restart,
-                _ => return,
-            };
+        Deed::Drain(drain) => rig.give(Input::Drain(drain)),
+        Deed::Shutdown(None) => {}
+        Deed::Shutdown(Some(mode)) => {
             rig.give(Input::Shutdown {
                 mode,
                 reason: Arc::from("test"),
@@ -188,11 +125,59 @@ fn perform(rig: &mut Rig, deed: Deed) {
         }
         Deed::Tick => rig.give(Input::Tick),
         Deed::Pass(milliseconds) => rig.pass(Duration::from_millis(milliseconds)),
-        Deed::Fill(number) => {
-            for conn in conns(number) {
-                rig.hear(conn);
+        Deed::Link(number, what) => {
+            for conn in [ConnId(number), accepted_conn(number)] {
+                touch(rig, conn, &what);
             }
         }
+    }
+}
+
+fn variant(which: u8) -> PeerConfig {
+    let hold_time = [0, 3, 90, 90][usize::from(which / 64)];
+    PeerConfig {
+        mode: if which.is_multiple_of(2) {
+            Mode::Active
+        } else {
+            Mode::Passive
+        },
+        hold_time: HoldTime::from_secs(hold_time).unwrap(),
+        max_prefixes_in: which.is_multiple_of(3).then_some(0),
+        ..config()
+    }
+}
+
+/// Small numbers are dialled connections, and accepted ones with the same number.
+fn touch(rig: &mut Rig, conn: ConnId, what: &OnLink) {
+    let local = SocketAddr::from(([10, 0, 0, 1], 179));
+    let remote = SocketAddr::from(([10, 0, 0, 2], 179));
+    let next_hops = next_hops();
+    match what {
+        OnLink::Dialled => rig.give(Input::Dialled {
+            conn,
+            local,
+            remote,
+            next_hops,
+        }),
+        OnLink::DialFailed => rig.give(Input::DialFailed { conn }),
+        OnLink::Accepted if conn.0 < 1 << 63 => {}
+        OnLink::Accepted => {
+            rig.give(Input::Accepted {
+                conn,
+                peer: peer(),
+                local,
+                remote,
+                next_hops,
+            });
+        }
+        OnLink::Bytes(bytes) => rig.give(Input::Bytes { conn, bytes }),
+        OnLink::Say(what) => rig.say(conn, &message(*what)),
+        OnLink::Sent(bytes) => rig.give(Input::Sent {
+            conn,
+            bytes: *bytes,
+        }),
+        OnLink::Closed => rig.give(Input::Closed { conn }),
+        OnLink::Fill => drop(rig.hear(conn)),
     }
 }
 

@@ -137,6 +137,7 @@ fn an_update_that_cannot_be_located_ends_the_session() {
         bytes: &bytes,
     });
     assert_eq!(rig.last_words(conn), Some((3, 1)));
+    assert_eq!(rig.stats().counters.resets, 1);
 }
 
 #[test]

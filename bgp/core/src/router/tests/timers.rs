@@ -228,6 +228,20 @@ fn attempts_back_off_from_one_second_to_thirty() {
 }
 
 #[test]
+fn a_retry_time_of_nothing_is_no_busy_loop() {
+    let connect_retry = Duration::ZERO;
+    let mut rig = Rig::new(PeerConfig {
+        mode: Mode::Active,
+        connect_retry,
+        ..config()
+    });
+    refuse(&mut rig);
+    let (at, wake) = rig.router.next_deadline().unwrap();
+    assert!(at >= rig.now + Duration::from_millis(75));
+    assert_eq!(wake, Wake::Retry);
+}
+
+#[test]
 fn reaching_established_alone_does_not_reset_the_back_off() {
     let delays = delays(6, flap);
     assert!(

@@ -246,9 +246,10 @@ fn patch_service(record: &mut Record, patch: ServiceStatusPatch) {
                 .insert(ALLOCATED_FROM.to_owned(), pool.as_str().into());
         }
     }
-    let status = record
-        .status
-        .get_or_insert_with(|| Value::Object(Map::new()));
+    let status = record.status.get_or_insert_default();
+    if !status.is_object() {
+        *status = Value::Object(Map::new());
+    }
     if let Part::Set(addresses) = patch.ingress {
         let entry = |address| json!({"ip": address, "ipMode": "VIP"});
         let ingress: Vec<Value> = addresses.iter().map(entry).collect();

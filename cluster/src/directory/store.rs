@@ -188,7 +188,7 @@ pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A JSON file of bounded size; `None` where there is none.
+/// A file with one JSON object, of bounded size; `None` where there is no file.
 pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -197,9 +197,10 @@ pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
     };
     let mut bytes = Vec::new();
     file.take(MAX_SIZE).read_to_end(&mut bytes)?;
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|_| ErrorKind::InvalidData.into())
+    match serde_json::from_slice(&bytes) {
+        Ok(value @ Value::Object(_)) => Ok(Some(value)),
+        Ok(_) | Err(_) => Err(ErrorKind::InvalidData.into()),
+    }
 }
 
 /// An error of the system as the error of a write.

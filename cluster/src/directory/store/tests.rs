@@ -369,16 +369,18 @@ fn secrets_are_readable_by_their_owner_alone() {
 
 #[test]
 fn what_is_not_understood_is_not_overwritten() {
-    let folder = TempDir::new().unwrap();
-    let store = Store::new(folder.path().to_owned());
-    put(&store, "old").unwrap();
-    fs::write(store.path(&web()).unwrap(), b"{").unwrap();
-    let corrupt = WriteError::Unavailable {
-        object: web(),
-        cause: UnavailableCause::Corrupt,
-    };
-    assert_eq!(put(&store, "new").unwrap_err(), corrupt);
-    assert_eq!(store.read(&web()).unwrap_err(), corrupt);
+    for content in ["{", "", "[]", "5", "null", "{} {}", "\0\0"] {
+        let folder = TempDir::new().unwrap();
+        let store = Store::new(folder.path().to_owned());
+        put(&store, "old").unwrap();
+        fs::write(store.path(&web()).unwrap(), content).unwrap();
+        let corrupt = WriteError::Unavailable {
+            object: web(),
+            cause: UnavailableCause::Corrupt,
+        };
+        assert_eq!(put(&store, "new").unwrap_err(), corrupt, "{content:?}");
+        assert_eq!(store.read(&web()).unwrap_err(), corrupt, "{content:?}");
+    }
 }
 
 #[test]

@@ -86,6 +86,27 @@ async fn a_service_deleted_while_nobody_looked_terminates_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_strange_status_that_somebody_wrote_below_our_folder_is_replaced() {
+    let place = Place::new();
+    place.put("web.yaml", &service("web", 80));
+    let controller = place.cluster(Role::Controller);
+    let mut seen = Seen::new(&controller);
+    seen.until(|seen| seen.port("web").is_some()).await;
+    let record = place.path().join(STATE).join("services/default/web");
+    let mut value: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    value["status"] = 5.into();
+    place.put("strange", &value.to_string());
+    fs::rename(place.path().join("strange"), &record).unwrap();
+    let patch = hold(&seen.service("web").unwrap());
+    let written = controller
+        .writer()
+        .patch_service_status(patch)
+        .await
+        .unwrap();
+    assert_eq!(written.unwrap().addresses().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_speaker_sees_a_deletion_without_a_controller() {
     let place = Place::new();
     place.put("web.yaml", &service("web", 80));

@@ -45,13 +45,29 @@ fn read(file: &Path) -> Option<u64> {
 /// Written beside and renamed: a kill leaves the old or the new number.
 fn write(file: &Path, number: u64) -> io::Result<()> {
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+        make(folder)?;
     }
     let beside = file.with_extension("new");
     let mut writer = fs::File::create(&beside)?;
     writeln!(writer, "{number}")?;
     writer.sync_all()?;
     fs::rename(&beside, file)
+}
+
+/// Makes the folder and the one it is in, and no more: where even that one's place does not exist, the path is mistyped
+/// or not mounted, and making it would hide that.
+fn make(folder: &Path) -> io::Result<()> {
+    let exists = |made: io::Result<()>| match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    };
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            exists(fs::create_dir(folder.parent().ok_or(error)?))?;
+            exists(fs::create_dir(folder))
+        }
+        made => exists(made),
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +86,12 @@ mod tests {
         assert_eq!(counter.begin(), Incarnation(901));
         fs::write(&file, "not a number").unwrap();
         assert_eq!(counter.begin(), Incarnation(1));
+        let mistyped = Counter::new(Some(folder.join("a/b/c/n1")));
+        assert_eq!(mistyped.begin(), Incarnation(1));
+        assert!(
+            !folder.join("a").exists(),
+            "a path that leads nowhere was made"
+        );
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(Counter::new(None).begin(), Incarnation(1));
     }

@@ -1,4 +1,4 @@
-//! What we announce, to whom, and with which attributes, as data; [`export`] is the evaluator.
+//! What we announce, to whom, and with which attributes, as data; `export` is the evaluator.
 //!
 //! The module owns the vocabulary of originations. It knows no session, no table and no bytes: given
 //! a route and what a session negotiated it says what that peer is told, or why it is told nothing.
@@ -72,7 +72,7 @@ pub enum RouteClass {
     Standing,
 }
 
-/// The attributes asked for by configuration; what a peer gets is decided by [`export`].
+/// The attributes asked for by configuration; what a peer gets is decided by `export`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteAttributes {
     /// What becomes of the route on drain and leave.

@@ -1,9 +1,9 @@
 //! One configured peer: who dials when, which of two connections stays, when to give up.
 //!
-//! A [`Session`] holds at most two [`Connection`]s (one dialled, one accepted) and, while it has
+//! A `Session` holds at most two `Connection`s (one dialled, one accepted) and, while it has
 //! none, a position in the dialling half of the state machine. Events go through the one table in
-//! [`transition`]; this module carries out what the table says and decides nothing the table could.
-//! It never sees routes: an UPDATE leaves as an [`Effect`] for the Router.
+//! [`mod@transition`]; this module carries out what the table says and decides nothing the table could.
+//! It never sees routes: an UPDATE leaves as an `Effect` for the Router.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

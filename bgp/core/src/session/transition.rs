@@ -1,7 +1,7 @@
 //! The state machine of RFC 4271 §8.2 as one total function, and nothing else.
 //!
 //! [`transition`] says for every state and every kind of event what the next state is and what has
-//! to be done. It holds no data, knows no timer values and no bytes; [`super::Session`] carries its
+//! to be done. It holds no data, knows no timer values and no bytes; the session carries its
 //! actions out. `docs/fsm.md` is printed from it ([`render_table`]), and a test compares the two.
 //!
 //! Deviation: after most failures the RFC goes to Idle and leaves the restart to an optional timer.

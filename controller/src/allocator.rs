@@ -238,3 +238,6 @@ fn unlist<K: Ord>(index: &mut BTreeMap<K, BTreeSet<IpAddr>>, key: &K, address: I
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,14 @@ struct Outlets {
     ready: watch::Sender<bool>,
 }
 
+impl Outlets {
+    /// Readiness does not depend on leadership, and does not end with it.
+    fn is_ready(&self) {
+        self.ready
+            .send_if_modified(|ready| !std::mem::replace(ready, true));
+    }
+}
+
 /// How a term ended.
 enum End {
     Shutdown,
@@ -141,10 +149,11 @@ async fn candidacy(
         () = sleep(FOLLOWING_AFTER) => {}
     }
     tracing::info!("another controller leads; this one follows");
+    // Before the page: who reads there that this one follows may ask whether it is ready.
+    outlets.is_ready();
     outlets
         .status
         .send_replace(Arc::new(json!({ "role": Role::Following.name() })));
-    outlets.ready.send_replace(true);
     tokio::select! {
         () = shutdown.cancelled() => None,
         leadership = &mut lead => Some(leadership),
@@ -265,11 +274,9 @@ impl<'a> Term<'a> {
     }
 
     fn show(&mut self, problems: &watch::Receiver<Arc<[ringbolt_cluster::SourceProblem]>>) {
-        self.outlets.ready.send_if_modified(|ready| {
-            let before = *ready;
-            *ready = self.engine.is_ready();
-            before != *ready
-        });
+        if self.engine.is_ready() {
+            self.outlets.is_ready();
+        }
         if self.page_stale == Page::Fresh || self.page_due() > Instant::now() {
             return;
         }
@@ -314,3 +321,6 @@ fn moment() -> Moment {
         wall: Timestamp::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,6 @@ impl Events {
         (!self.queue.is_empty()).then(|| self.refilled + PER_EVENT)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ fn play(death: Option<usize>) -> World {
                 world.restart(0);
                 break;
             }
-            if !(world.reply(0, 0) | moved | world.deliver(0, usize::MAX)) && !world.jump(0) {
+            if !(world.reply(0, 0) | moved | world.deliver(0)) && !world.jump(0) {
                 break;
             }
         }

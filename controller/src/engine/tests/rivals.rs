@@ -19,7 +19,7 @@ enum Happening {
     Delete { name: usize },
     Vanish { name: usize },
     Retype { name: usize },
-    Deliver { to: usize, most: usize },
+    Deliver { to: usize, log: usize, most: usize },
     CarryOut { of: usize, index: usize },
     Reply { to: usize, index: usize },
     Pass { tenths: u64 },
@@ -51,7 +51,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => name.clone().prop_map(|name| Happening::Delete { name }),
         1 => name.clone().prop_map(|name| Happening::Vanish { name }),
         1 => name.prop_map(|name| Happening::Retype { name }),
-        8 => (0usize..2, 1usize..5).prop_map(|(to, most)| Happening::Deliver { to, most }),
+        8 => (0usize..2, 0usize..2, 1usize..5)
+            .prop_map(|(to, log, most)| Happening::Deliver { to, log, most }),
         10 => (0usize..2, 0usize..4).prop_map(|(of, index)| Happening::CarryOut { of, index }),
         10 => (0usize..2, 0usize..4).prop_map(|(to, index)| Happening::Reply { to, index }),
         4 => (1u64..30).prop_map(|tenths| Happening::Pass { tenths }),
@@ -116,8 +117,8 @@ fn happen(world: &mut World, happening: &Happening) {
         Happening::Vanish { name } if world.exists(NAMES[*name]) => {
             world.force_delete(NAMES[*name]);
         }
-        Happening::Deliver { to, most } => {
-            world.deliver(*to, *most);
+        Happening::Deliver { to, log, most } => {
+            world.deliver_some(*to, *log, *most);
         }
         Happening::CarryOut { of, index } => {
             world.carry_out(*of, *index);
@@ -177,4 +178,67 @@ proptest! {
         world.run_for(Duration::from_secs(300));
         prop_assert_eq!(world.writes, writes, "two controllers at rest write nothing");
     }
+}
+
+/// Two controllers that know of a Service `web` with 192.0.2.0.
+fn two_that_know_web() -> World {
+    let mut world = World::with_pools(&[("p", ranges(&["192.0.2.0/31"]))]);
+    world.start_controller();
+    world.service("web", asks("192.0.2.0"));
+    world.settle();
+    world
+}
+
+/// The first controller works alone for a while.
+fn only_first(world: &mut World) {
+    for _ in 0..100 {
+        world.deliver(0);
+        world.carry_out(0, 0);
+        world.reply(0, 0);
+    }
+}
+
+#[test]
+fn what_another_controller_publishes_meanwhile_is_not_released() {
+    let mut world = two_that_know_web();
+    world.edit("web", asks("192.0.2.1"));
+    only_first(&mut world);
+    assert_eq!(world.addresses("web"), ["192.0.2.1"]);
+    // Back again, and only the second one sees it.
+    world.edit("web", asks("192.0.2.0"));
+    for _ in 0..100 {
+        world.deliver(1);
+        world.carry_out(1, 0);
+        world.reply(1, 0);
+    }
+    assert_eq!(world.addresses("web"), ["192.0.2.0"]);
+    world.pass(Duration::from_secs(2));
+    while world.carry_out(0, 0) || world.reply(0, 0) {}
+    assert_eq!(
+        world.holders("192.0.2.0"),
+        ["web"],
+        "the first one looks before it releases"
+    );
+}
+
+#[test]
+fn a_claim_that_another_controller_has_released_meanwhile_is_not_published() {
+    let mut world = two_that_know_web();
+    world.edit("web", asks("192.0.2.1"));
+    only_first(&mut world);
+    world.pass(Duration::from_secs(2));
+    only_first(&mut world);
+    world.service("thief", asks("192.0.2.0"));
+    only_first(&mut world);
+    assert_eq!(world.addresses("thief"), ["192.0.2.0"]);
+    world.edit("web", asks("192.0.2.0"));
+    // The second one sees Services, and claims as they were.
+    for _ in 0..100 {
+        world.deliver_some(1, 1, usize::MAX);
+        world.carry_out(1, 0);
+        world.reply(1, 0);
+    }
+    world.settle();
+    assert_eq!(world.addresses("web"), ["192.0.2.1"]);
+    assert_eq!(world.reason("web"), "AddressTaken");
 }

@@ -175,6 +175,7 @@ fn an_address_that_an_edit_leaves_outside_moves() {
     world.service("two", json!({}));
     world.settle();
     world.edit("one", json!({ "metadata": { "annotations": null } }));
+    world.settle();
     world.pool(
         "a",
         json!({ "addresses": ["192.0.2.0/25"], "avoidBuggyIPs": true }),

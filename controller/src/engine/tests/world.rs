@@ -23,7 +23,8 @@ use crate::settings::Settings;
 /// A controller and what lies between it and the cluster.
 pub(super) struct Controller {
     pub(super) engine: Engine,
-    read: usize,
+    /// How far it has read in each log.
+    read: [usize; 2],
     pub(super) unsent: VecDeque<(Ticket, Write)>,
     pub(super) answers: VecDeque<(Ticket, Answer)>,
 }
@@ -35,7 +36,8 @@ pub(super) struct World {
     pub(super) settings: Settings,
     now: Moment,
     objects: BTreeMap<ObjectRef, Value>,
-    log: Vec<Change>,
+    /// Changes by [`log_of`]: a watch of one kind may be late against that of another.
+    logs: [Vec<Change>; 2],
     next_version: u64,
     pub(super) controllers: Vec<Option<Controller>>,
     pub(super) events: Vec<Event>,
@@ -49,6 +51,11 @@ pub(super) struct World {
     shared: BTreeSet<IpAddr>,
     /// Services that have an address in common.
     pairs: BTreeSet<(IpAddr, String, String)>,
+}
+
+/// Services have a watch of their own.
+fn log_of(kind: Kind) -> usize {
+    usize::from(kind == Kind::Service)
 }
 
 fn object_ref(kind: Kind, namespace: Option<&str>, name: &str) -> ObjectRef {
@@ -69,7 +76,7 @@ impl World {
                 wall,
             },
             objects: BTreeMap::new(),
-            log: Vec::new(),
+            logs: Default::default(),
             next_version: 1,
             controllers: Vec::new(),
             events: Vec::new(),
@@ -110,7 +117,7 @@ impl World {
         engine.handle(Input::Changes(changes), self.now);
         let controller = Controller {
             engine,
-            read: self.log.len(),
+            read: [0, 1].map(|log| self.logs[log].len()),
             unsent: VecDeque::new(),
             answers: VecDeque::new(),
         };
@@ -142,12 +149,18 @@ impl World {
         }
     }
 
-    /// The watch of a controller tells it of up to `most` changes.
-    pub(super) fn deliver(&mut self, place: usize, most: usize) -> bool {
+    /// The watches of a controller tell it of all changes.
+    pub(super) fn deliver(&mut self, place: usize) -> bool {
+        self.deliver_some(place, 0, usize::MAX) | self.deliver_some(place, 1, usize::MAX)
+    }
+
+    /// One watch of a controller tells it of up to `most` changes.
+    pub(super) fn deliver_some(&mut self, place: usize, log: usize, most: usize) -> bool {
         let controller = self.controllers[place].as_mut().expect("it runs");
-        let end = self.log.len().min(controller.read.saturating_add(most));
-        let changes = self.log[controller.read..end].to_vec();
-        controller.read = end;
+        let begin = controller.read[log];
+        let end = self.logs[log].len().min(begin.saturating_add(most));
+        let changes = self.logs[log][begin..end].to_vec();
+        controller.read[log] = end;
         if changes.is_empty() {
             return false;
         }
@@ -187,7 +200,7 @@ impl World {
             for place in 0..self.controllers.len() {
                 moved |= self.carry_out(place, 0);
                 moved |= self.reply(place, 0);
-                moved |= self.deliver(place, usize::MAX);
+                moved |= self.deliver(place);
             }
             if !moved {
                 return;

@@ -7,7 +7,7 @@ use ringbolt_config::names::allocation_name;
 use ringbolt_config::{Kind, ObjectRef};
 use serde_json::{Value, json};
 
-use super::{World, decoded, has_finalizer, merge, object_ref, service_ref};
+use super::{World, decoded, has_finalizer, log_of, merge, object_ref, service_ref};
 
 impl World {
     pub(in crate::engine::tests) fn put(&mut self, target: ObjectRef, mut value: Value) {
@@ -20,14 +20,14 @@ impl World {
         value["metadata"]["resourceVersion"] = json!(self.next_version.to_string());
         self.next_version += 1;
         let object = decoded(target.kind, &value);
-        self.log.push(Change::Apply(object));
+        self.logs[log_of(target.kind)].push(Change::Apply(object));
         self.objects.insert(target, value);
         self.check();
     }
 
     pub(in crate::engine::tests) fn take(&mut self, target: &ObjectRef) {
         self.objects.remove(target);
-        self.log.push(Change::Delete(target.clone()));
+        self.logs[log_of(target.kind)].push(Change::Delete(target.clone()));
         self.check();
     }
 

@@ -343,6 +343,8 @@ impl World {
         }
         let inbox = std::mem::take(inbox);
         self.nodes[node].life = Life::Running;
+        // Link events waited in their socket, too.
+        self.give_interfaces(node);
         // Whether the driver looks at its timers or at its sockets first must not matter.
         if self.chance.per_mille(500) {
             self.give(node, Input::Tick);

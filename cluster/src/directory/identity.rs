@@ -3,7 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,11 @@ struct Identity {
     id: String,
     device: u64,
     inode: u64,
+}
+
+/// The file it is in.
+pub(super) fn path(settings: &Settings) -> PathBuf {
+    settings.state.join(FILE)
 }
 
 /// The identity, if there is one for this directory; the controller makes one where there is none.

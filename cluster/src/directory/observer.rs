@@ -128,6 +128,10 @@ impl Observer {
 
     /// One look: at what was reported, or at everything; then at what follows from it.
     fn pass(&mut self, arrived: &Arrived, everything: bool) {
+        if everything {
+            // First of all: the state folder may be made in this one while we look.
+            self.notices.add(&self.settings.directory);
+        }
         let mut touched = self.look_at_state(arrived, everything);
         let due = self.catalog.next_look();
         let due = due.is_some_and(|at| at <= Instant::now());
@@ -141,6 +145,12 @@ impl Observer {
         }
         if everything {
             touched.extend(std::mem::take(&mut self.unstamped));
+        }
+        if everything
+            || arrived
+                .state_files
+                .contains(&identity::path(&self.settings))
+        {
             self.publish_identity();
         }
         if !self.started {

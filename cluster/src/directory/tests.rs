@@ -32,6 +32,14 @@ impl Place {
         }
     }
 
+    /// Looks at everything once, and from then on at what is reported alone.
+    fn reported() -> Self {
+        Self {
+            rescan: Duration::from_secs(3_600),
+            ..Self::new()
+        }
+    }
+
     fn scanned() -> Self {
         Self {
             watch: WatchMode::ScanOnly,

@@ -6,7 +6,7 @@ macro_rules! with_reports {
     ($($check:ident,)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $check() {
-            conformance::$check(&Place::new()).await;
+            conformance::$check(&Place::reported()).await;
         }
     )*};
 }

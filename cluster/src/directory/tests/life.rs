@@ -86,6 +86,37 @@ async fn a_service_deleted_while_nobody_looked_terminates_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_speaker_that_starts_first_is_told_of_everything_the_controller_makes() {
+    let place = Place::reported();
+    let speaker = place.cluster(Role::Speaker);
+    let mut far = Seen::new(&speaker);
+    far.until(|seen| seen.synced == Kind::ALL.len()).await;
+    let controller = place.cluster(Role::Controller);
+    let mut seen = Seen::new(&controller);
+    for name in ["one", "two"] {
+        place.put(&format!("{name}.yaml"), &service(name, 80));
+        seen.until(|seen| seen.port(name).is_some()).await;
+        let patch = hold(&seen.service(name).unwrap());
+        controller
+            .writer()
+            .patch_service_status(patch)
+            .await
+            .unwrap();
+        far.until(|seen| seen.service(name).is_some_and(|view| view.has_finalizer))
+            .await;
+    }
+    controller.writer().ensure_speaker_key().await.unwrap();
+    far.until(|seen| seen.objects.keys().any(|name| name.kind == Kind::Secret))
+        .await;
+    let mut identity = speaker.identity();
+    let known = identity.wait_for(Option::is_some);
+    assert!(
+        timeout(LIMIT, known).await.is_ok(),
+        "the speaker learns who the cluster is"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_strange_status_that_somebody_wrote_below_our_folder_is_replaced() {
     let place = Place::new();
     place.put("web.yaml", &service("web", 80));

@@ -54,6 +54,8 @@ pub(super) struct Seen {
     pub(super) watch: Watch,
     pub(super) objects: BTreeMap<ObjectRef, Object>,
     pub(super) deletions: usize,
+    /// How many kinds have been delivered in full.
+    pub(super) synced: usize,
 }
 
 impl Seen {
@@ -63,6 +65,7 @@ impl Seen {
             watch: cluster.watch(Kind::ALL),
             objects: BTreeMap::new(),
             deletions: 0,
+            synced: 0,
         }
     }
 
@@ -78,7 +81,7 @@ impl Seen {
                             self.objects.remove(&name);
                             self.deletions += 1;
                         }
-                        Change::Synced(_) => {}
+                        Change::Synced(_) => self.synced += 1,
                     }
                 }
             }

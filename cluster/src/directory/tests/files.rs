@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Instant;
 
+use tokio::time::timeout;
+
 use super::seen::{Seen, claim, hold, service};
 use super::*;
 
@@ -187,6 +189,37 @@ async fn a_directory_that_cannot_be_read_changes_nothing() {
     seen.until(|seen| seen.port("web") == Some(81)).await;
     seen.no_problem().await;
     assert_eq!(seen.deletions, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_directory_is_one_problem_and_nothing_is_made() {
+    let place = Place::new();
+    fs::write(place.path().join("file"), "").unwrap();
+    for name in ["file", "nowhere", "nowhere/deep"] {
+        let directory = place.path().join(name);
+        let cluster = Cluster::directory(DirectoryOptions::new(&directory, Role::Speaker));
+        let seen = Seen::new(&cluster);
+        seen.problem("DirectoryUnreadable").await;
+        assert_eq!(
+            cluster.problems().borrow().len(),
+            1,
+            "{name}: {:?}",
+            cluster.problems()
+        );
+    }
+    let nowhere = place.path().join("nowhere");
+    let controller = Cluster::directory(DirectoryOptions::new(&nowhere, Role::Controller));
+    Seen::new(&controller).problem("DirectoryUnreadable").await;
+    let led = timeout(Duration::from_millis(300), controller.lead()).await;
+    assert!(led.is_err(), "there is nothing to lead");
+    assert!(
+        controller
+            .writer()
+            .create_allocation(&claim())
+            .await
+            .is_err()
+    );
+    assert!(!nowhere.exists(), "a mistyped directory is not made");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@
 //!   nobody needs. `answers`: what an answer changes. `report`: the status page.
 //!
 //! Invariants: no address is published that this process does not know to be claimed, by an answer
-//! younger than [`Takings::freshness`]; none is released that was needed by the last fresh read of
+//! younger than a quarter of the bound; none is released that was needed by the last fresh read of
 //! its holder; a state in doubt is read before anything is decided on it.
 
 mod answers;

@@ -304,7 +304,7 @@ impl Pair {
                 }
             }
             Happening::Pass { minutes } => {
-                self.now += Duration::from_secs(u64::from(*minutes) * 60)
+                self.now += Duration::from_secs(u64::from(*minutes) * 60);
             }
             Happening::Configure { variant } => self.configure(*variant),
             Happening::Bar { addresses } => {

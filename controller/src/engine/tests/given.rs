@@ -344,3 +344,24 @@ fn the_status_page_names_pools_services_reasons_and_who_waits() {
             .any(|c| c["type"] == "Ready" && c["status"] == "False")
     );
 }
+
+#[test]
+fn a_quota_does_not_let_a_namespace_into_the_addresses_of_another() {
+    let pool = json!({
+        "addresses": ["192.0.2.0/29"],
+        "sharing": "Cluster",
+        "limits": [{ "namespaces": ["default"], "maxAddressesPerNamespace": 1 }],
+    });
+    let mut world = World::with_pools(&[("a", pool)]);
+    let shared = |port: u16| {
+        let mut value = annotated(json!({ "ringbolt.io/allow-shared-ip": "k" }));
+        value["spec"]["ports"] = json!([{ "port": port, "protocol": "TCP" }]);
+        value
+    };
+    world.service_in("other", "theirs", shared(80));
+    world.service("one", json!({}));
+    world.service("two", shared(443));
+    world.settle();
+    assert_eq!(world.addresses("one"), ["192.0.2.1"]);
+    assert_eq!(world.reason("two"), "QuotaExceeded");
+}

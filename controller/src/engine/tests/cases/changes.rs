@@ -50,6 +50,13 @@ fn move_only_who_must_move() {
                 ("s2", Addresses(&["192.0.2.0"])),
             ],
         },
+    ];
+    rows.into_iter().for_each(run);
+}
+
+#[test]
+fn of_the_controller_and_of_labels() {
+    let rows = [
         Row {
             input: "five restarts with Services that wait",
             steps: vec![

@@ -2,15 +2,19 @@
 
 use super::*;
 
+fn labelled(label: &str) -> Value {
+    json!({ "metadata": { "labels": { "tier": label } } })
+}
+
+fn by_label(list: &[&str], priority: u32, names: &[&str]) -> Value {
+    json!({ "addresses": list, "serviceAllocation": {
+        "priority": priority, "namespaces": names,
+        "serviceSelectors": [{ "matchLabels": { "tier": "front" } }],
+    } })
+}
+
 #[test]
-fn are_chosen_by_selectors_and_priority() {
-    let labelled = |label: &str| json!({ "metadata": { "labels": { "tier": label } } });
-    let by_label = |list: &[&str], priority: u32, names: &[&str]| {
-        json!({ "addresses": list, "serviceAllocation": {
-            "priority": priority, "namespaces": names,
-            "serviceSelectors": [{ "matchLabels": { "tier": "front" } }],
-        } })
-    };
+fn are_for_those_whom_they_select() {
     let rows = [
         Row {
             input: "a pool for a namespace: within and without, also by address and by name",
@@ -56,6 +60,13 @@ fn are_chosen_by_selectors_and_priority() {
                 ("s6", Addresses(&["192.0.2.3"])),
             ],
         },
+    ];
+    rows.into_iter().for_each(run);
+}
+
+#[test]
+fn are_tried_in_the_order_of_their_priority() {
+    let rows = [
         Row {
             input: "autoAssign false: unasked, and by name",
             steps: vec![

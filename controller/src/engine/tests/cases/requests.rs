@@ -2,9 +2,12 @@
 
 use super::*;
 
+fn small() -> Step {
+    Pool("a", ranges(&["192.0.2.0/30"]))
+}
+
 #[test]
 fn are_met_or_named() {
-    let small = || Pool("a", ranges(&["192.0.2.0/30"]));
     let rows = [
         Row {
             input: "s1 requests A, s2 requests A",
@@ -59,6 +62,13 @@ fn are_met_or_named() {
                 ("s3", Addresses(&["1.2.3.1"])),
             ],
         },
+    ];
+    rows.into_iter().for_each(run);
+}
+
+#[test]
+fn that_cannot_be_met_change_nothing() {
+    let rows = [
         Row {
             input: "spec and annotation disagree; not an address; two of one family",
             steps: vec![

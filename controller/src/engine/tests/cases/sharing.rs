@@ -2,9 +2,12 @@
 
 use super::*;
 
+fn one() -> Step {
+    Pool("a", ranges(&["192.0.2.1"]))
+}
+
 #[test]
 fn needs_one_key_other_ports_and_the_same_backend() {
-    let one = || Pool("a", ranges(&["192.0.2.1"]));
     let refused = |input, second: Value, reason| Row {
         input,
         steps: vec![one(), Service("s1", keyed("k", 80)), Service("s2", second)],
@@ -49,6 +52,13 @@ fn needs_one_key_other_ports_and_the_same_backend() {
                 ("s3", Refused("PoolExhausted")),
             ],
         },
+    ];
+    rows.into_iter().for_each(run);
+}
+
+#[test]
+fn outlives_what_leaves_it_legal() {
+    let rows = [
         Row {
             input: "a sole holder changes port and key",
             steps: vec![

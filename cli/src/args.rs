@@ -198,7 +198,7 @@ pub(crate) struct CompletionArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Commands that the design names and this version does not have.
+/// Commands of later versions, known by name.
 const LATER: [&str; 7] = [
     "explain",
     "plan",

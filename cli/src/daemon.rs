@@ -51,7 +51,7 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
         let shown = Shown {
             daemon: "controller",
             metrics: Arc::new(handles.metrics),
-            status: handles.status,
+            status: http::Document::Value(handles.status),
             ready: handles.ready,
         };
         finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await
@@ -102,7 +102,7 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
         let shown = Shown {
             daemon: "speaker",
             metrics: Arc::new(handles.metrics),
-            status: handles.status,
+            status: http::Document::Text(handles.status),
             ready: handles.ready,
         };
         finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await

@@ -11,11 +11,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -32,8 +32,33 @@ pub(crate) struct Shown {
     /// `controller` or `speaker`, for the page's title.
     pub(crate) daemon: &'static str,
     pub(crate) metrics: Arc<Registry>,
-    pub(crate) status: watch::Receiver<Arc<Value>>,
+    pub(crate) status: Document,
     pub(crate) ready: watch::Receiver<bool>,
+}
+
+/// A status document, in whichever form its daemon keeps it.
+#[derive(Clone)]
+pub(crate) enum Document {
+    /// As a value: small.
+    Value(watch::Receiver<Arc<Value>>),
+    /// As JSON text: a speaker's grows with the Services.
+    Text(watch::Receiver<Arc<str>>),
+}
+
+impl Document {
+    fn text(&self) -> String {
+        match self {
+            Self::Value(value) => value.borrow().to_string(),
+            Self::Text(text) => text.borrow().to_string(),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::Value(value) => Value::clone(&value.borrow()),
+            Self::Text(text) => serde_json::from_str(&text.borrow()).unwrap_or_default(),
+        }
+    }
 }
 
 /// Serves until `stop` is cancelled; takes the port as soon as it is free.
@@ -98,22 +123,23 @@ async fn readyz(State(shown): State<Shown>) -> Response {
     }
 }
 
-async fn status(State(shown): State<Shown>) -> Json<Value> {
-    // Cloned out of the Arc: the document is small, and a borrowed watch value would hold its lock.
-    let document = Arc::clone(&shown.status.borrow());
-    Json(Value::clone(&document))
+async fn status(State(shown): State<Shown>) -> Response {
+    json(shown.status.text())
 }
 
 async fn index(State(shown): State<Shown>, headers: HeaderMap) -> Response {
-    let document = Arc::clone(&shown.status.borrow());
     let wants_json = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.starts_with("application/json"));
     if wants_json {
-        return Json(Value::clone(&document)).into_response();
+        return json(shown.status.text());
     }
-    Html(page::render(shown.daemon, &document)).into_response()
+    Html(page::render(shown.daemon, &shown.status.value())).into_response()
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 #[cfg(test)]

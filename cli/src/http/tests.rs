@@ -12,7 +12,7 @@ fn shown(ready: bool, status: Value) -> (Shown, watch::Sender<bool>) {
         Shown {
             daemon: "speaker",
             metrics: Arc::new(Registry::default()),
-            status,
+            status: Document::Value(status),
             ready,
         },
         set_ready,

@@ -7,6 +7,7 @@
 mod examples;
 mod fixture;
 mod guide;
+mod pages;
 mod process;
 mod trouble;
 mod usage;

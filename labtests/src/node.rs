@@ -28,6 +28,10 @@ impl Ringbolt {
         Ok(Self { program })
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Name and version, as the program prints them.
     pub(crate) fn version(&self) -> Result<String> {
         Ok(

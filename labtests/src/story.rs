@@ -242,6 +242,10 @@ impl Story {
         println!(
             "  ip netns exec {router} ip route          (and ip -6 route: what the router forwards)"
         );
+        println!(
+            "  {} status --manifests {directory}",
+            self.rack.ringbolt.program().display()
+        );
         println!("  ls {directory}                           (edit, and watch it follow)");
         println!("  ls {directory}/.ringbolt                 (addresses, claims, events)");
         println!("  tail -f {}/*.log", self.rack.lab.folder().display());

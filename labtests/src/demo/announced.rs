@@ -37,17 +37,20 @@ pub(super) fn addresses(story: &mut Story) -> Result<Verdict> {
         "the addresses are {v4} and {v6}"
     );
     let directory = story.rack.directory.path().to_string_lossy().into_owned();
-    let first = story.rack.node_space(&story.plan().nodes[0].name)?;
+    let first_node = story.plan().nodes[0].clone();
+    let first = story.rack.node_space(&first_node.name)?;
     let full = story.plan().service("web");
     let shown = wait_for("`ringbolt status` shows them", LIMIT, || {
         let (_, shown) = story
             .rack
             .ringbolt
             .ask(first, &["status", "services", "--manifests", &directory])?;
-        ensure!(
-            shown.contains(&v4.to_string()) && shown.contains(&v6.to_string()),
-            "it prints:\n{shown}"
-        );
+        let announced = |address: IpAddr| {
+            let address = address.to_string();
+            let mut lines = shown.lines();
+            lines.any(|line| line.contains(&address) && line.contains(&first_node.name))
+        };
+        ensure!(announced(v4) && announced(v6), "it prints:\n{shown}");
         Ok(shown)
     })?;
     let lines = shown

@@ -13,7 +13,6 @@ use ringbolt_cluster::{SourceProblem, Writer};
 use ringbolt_config::api::condition::Condition;
 use ringbolt_config::api::speaker::{Speaker, SpeakerStatus};
 use ringbolt_l2_net::Stats as L2Stats;
-use serde_json::Value;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -55,7 +54,7 @@ struct Shown {
 pub(crate) struct Reporter {
     writer: Writer,
     metrics: Metrics,
-    publish: watch::Sender<Arc<Value>>,
+    publish: watch::Sender<Arc<str>>,
     conditions: Vec<Condition>,
     planner: Touched,
     shown: Option<Shown>,
@@ -68,11 +67,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(
-        writer: Writer,
-        metrics: Metrics,
-        publish: watch::Sender<Arc<Value>>,
-    ) -> Self {
+    pub(crate) fn new(writer: Writer, metrics: Metrics, publish: watch::Sender<Arc<str>>) -> Self {
         let now = Instant::now();
         Self {
             writer,
@@ -122,7 +117,7 @@ impl Reporter {
         status::conditions::update(&mut self.conditions, &picture, time);
         self.metrics.update(&picture);
         self.publish
-            .send_replace(Arc::new(status::report(&picture, &self.conditions)));
+            .send_replace(status::report(&picture, &self.conditions).into());
         let speaker = status::speaker(&picture, self.conditions.clone());
         self.not_before = now + GAP_MIN.max(now.elapsed() * SHARE);
         let interval = status::write_interval(planner.nodes());

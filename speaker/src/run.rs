@@ -13,7 +13,6 @@ use prometheus_client::registry::Registry;
 use ringbolt_bgp::router::ShutdownMode;
 use ringbolt_cluster::{Change, Cluster};
 use ringbolt_config::names::Kind;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
@@ -37,8 +36,8 @@ mod tests;
 pub struct Handles {
     /// Metrics, registered once.
     pub metrics: Registry,
-    /// What `/status` shows.
-    pub status: watch::Receiver<Arc<Value>>,
+    /// What `/status` shows, as JSON text.
+    pub status: watch::Receiver<Arc<str>>,
     /// Whether everything was read and announced, and no goodbye is under way.
     pub ready: watch::Receiver<bool>,
     /// Ends when, after the shutdown was asked for, all goodbyes are said.
@@ -49,7 +48,7 @@ pub struct Handles {
 pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) -> Handles {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let (publish, status) = watch::channel(Arc::new(Value::Null));
+    let (publish, status) = watch::channel(Arc::from("null"));
     let (tell_ready, ready) = watch::channel(false);
     let reporter = Reporter::new(cluster.writer(), metrics, publish);
     let speaker = Speaker {

@@ -30,14 +30,21 @@ async fn a_speaker_is_ready_once_everything_was_read_and_ends_when_told() {
         .path()
         .join(".ringbolt/speakers/_")
         .join(HERE);
-    speaker.status("the object", |_| written.exists()).await;
+    let written = async {
+        while !written.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIMIT, written)
+        .await
+        .expect("the object is written");
     speaker.shutdown.cancel();
     timeout(LIMIT, &mut speaker.handles.task)
         .await
         .expect("it ends")
         .expect("without a panic");
     assert!(!*speaker.handles.ready.borrow());
-    assert_eq!(speaker.handles.status.borrow()["phase"], "Leaving");
+    assert_eq!(parsed(&speaker.handles.status.borrow())["phase"], "Leaving");
 }
 
 #[tokio::test]
@@ -119,15 +126,22 @@ impl Running {
     }
 
     async fn status(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
-        let seen = timeout(LIMIT, self.handles.status.wait_for(|status| holds(status))).await;
-        let seen = seen.map(|status| status.is_ok());
+        let seen = self
+            .handles
+            .status
+            .wait_for(|status| holds(&parsed(status)));
+        let seen = timeout(LIMIT, seen).await.map(|status| status.is_ok());
         assert_eq!(
             seen,
             Ok(true),
-            "no sign of {what}: {:#}",
-            **self.handles.status.borrow()
+            "no sign of {what}: {}",
+            &**self.handles.status.borrow()
         );
     }
+}
+
+fn parsed(status: &str) -> Value {
+    serde_json::from_str(status).unwrap()
 }
 
 /// Prefixes of IPv4 that the one peer has told us.

@@ -1,8 +1,9 @@
 //! The Speaker object: what everybody may read of one node, within bounds.
 
-use ringbolt_bgp::router::{PeerStats, RouterStats};
+use ringbolt_bgp::policy::Withheld;
+use ringbolt_bgp::router::{PeerStats, PerFamily, RouterStats};
 use ringbolt_bgp::session::{DownReason, State};
-use ringbolt_bgp::types::{Family, PeerId};
+use ringbolt_bgp::types::{Family, FamilySet, PeerId};
 use ringbolt_bgp::wire::Capability;
 use ringbolt_config::api::bgp_peer::IpFamily;
 use ringbolt_config::api::condition::Condition;
@@ -60,7 +61,7 @@ fn session(picture: &Picture<'_>, id: &PeerId, peer: &PeerStats) -> SessionStatu
         .negotiated
         .as_deref()
         .filter(|_| peer.state == State::Established);
-    let total = |counts: &ringbolt_bgp::router::PerFamily<usize>| count(counts.ipv4 + counts.ipv6);
+    let total = |counts: &PerFamily<usize>| count(counts.ipv4 + counts.ipv6);
     SessionStatus {
         peer: id.to_string(),
         address: configured.map(|config| config.address.to_string()),
@@ -68,7 +69,7 @@ fn session(picture: &Picture<'_>, id: &PeerId, peer: &PeerStats) -> SessionStatu
         since: Some(picture.time_of(peer.since)),
         last_error: last_error(picture, id, peer),
         families: negotiated
-            .map(|agreed| agreed.families.iter().map(ip_family).collect())
+            .map(|agreed| announced_families(agreed.families, &peer.withheld))
             .unwrap_or_default(),
         prefixes_in: total(&peer.prefixes_in),
         prefixes_out: total(&peer.prefixes_out),
@@ -80,6 +81,14 @@ fn session(picture: &Picture<'_>, id: &PeerId, peer: &PeerStats) -> SessionStatu
             .unwrap_or_default(),
         flaps: u32::try_from(peer.flaps).unwrap_or(u32::MAX),
     }
+}
+
+/// The families of a session in which routes are told: agreed on, and not withheld (contracts 5).
+fn announced_families(agreed: FamilySet, withheld: &PerFamily<Option<Withheld>>) -> Vec<IpFamily> {
+    let told = agreed
+        .iter()
+        .filter(|family| withheld.get(*family).is_none());
+    told.map(ip_family).collect()
 }
 
 /// The NOTIFICATION that ended the last session or attempt, or what else did.

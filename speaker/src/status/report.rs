@@ -10,34 +10,71 @@ use ringbolt_bgp::types::{Family, PeerId, PeerName};
 use ringbolt_config::api::condition::Condition;
 use ringbolt_config::names::ServiceKey;
 use ringbolt_l2_net::Stats as L2Stats;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::object::{capability_name, ip_family, last_error, owned_addresses};
 use super::{Phase, Picture};
 use crate::desired::{self, BgpVerdict, L2Verdict, Remark, RouteVerdict, Verdicts, Withheld};
 
-/// Everything, as programs read it; the shape is part of the interface (docs/guide).
-pub(crate) fn report(picture: &Picture<'_>, conditions: &[Condition]) -> Value {
-    let planner = picture.planner;
-    let up = established(picture.router);
-    let services = planner
-        .index()
-        .services()
-        .map(|(key, _)| service(picture, key, &up));
-    json!({
-        "component": "speaker",
-        "version": env!("CARGO_PKG_VERSION"),
-        "node": planner.index().node_name().as_str(),
-        "phase": match picture.phase {
+/// Everything, as programs read it; the shape is part of the interface.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    component: &'static str,
+    version: &'static str,
+    node: &'a str,
+    phase: &'static str,
+    conditions: &'a [Condition],
+    bgp: Option<Value>,
+    layer2: Option<Value>,
+    services: Services<'a>,
+    advertisements: Vec<Value>,
+    problems: Vec<Value>,
+}
+
+/// The report as JSON text: a tenth of what the same costs as a tree of values.
+pub(crate) fn report(picture: &Picture<'_>, conditions: &[Condition]) -> String {
+    let report = Report {
+        component: "speaker",
+        version: env!("CARGO_PKG_VERSION"),
+        node: picture.planner.index().node_name().as_str(),
+        phase: match picture.phase {
             Phase::Reading(_) => "Reading",
             Phase::Announcing => "Announcing",
             Phase::Leaving => "Leaving",
         },
-        "conditions": conditions,
-        "bgp": picture.router.map(|router| bgp(picture, router)),
-        "layer2": picture.layer2.map(layer2),
-        "services": services.collect::<Vec<_>>(),
-        "advertisements": planner.local().standing_names().map(|name| {
+        conditions,
+        bgp: picture.router.map(|router| bgp(picture, router)),
+        layer2: picture.layer2.map(layer2),
+        services: Services {
+            picture,
+            up: established(picture.router),
+        },
+        advertisements: advertisements(picture),
+        problems: problems(picture),
+    };
+    serde_json::to_string(&report).expect("its keys are strings")
+}
+
+/// All Services, each computed when it is its turn to be written.
+struct Services<'a> {
+    picture: &'a Picture<'a>,
+    up: BTreeSet<PeerName>,
+}
+
+impl Serialize for Services<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys = self.picture.planner.index().services().map(|(key, _)| key);
+        serializer.collect_seq(keys.map(|key| service(self.picture, key, &self.up)))
+    }
+}
+
+fn advertisements(picture: &Picture<'_>) -> Vec<Value> {
+    let planner = picture.planner;
+    let names = planner.local().standing_names();
+    names
+        .map(|name| {
             let withheld = planner.standing_withheld(name);
             json!({
                 "name": name.as_str(),
@@ -46,9 +83,8 @@ pub(crate) fn report(picture: &Picture<'_>, conditions: &[Condition]) -> Value {
                 "message": withheld.as_ref().map(Withheld::to_string),
                 "prefixes": planner.routes().prefixes_of(name),
             })
-        }).collect::<Vec<_>>(),
-        "problems": problems(picture),
-    })
+        })
+        .collect()
 }
 
 fn established(router: Option<&RouterStats>) -> BTreeSet<PeerName> {

@@ -42,6 +42,7 @@ impl Segment {
     /// Looks at every address that something happened to, within the budget; the rest stays for the next tick.
     pub(super) fn settle(&mut self, policy: &Policy, now: Instant, fx: &mut Effects) {
         let mut budget = BUDGET;
+        self.failback_wanted |= !self.dirty.is_empty();
         while let Some(address) = self.dirty.pop_first() {
             self.evaluate(address, policy, now, fx);
             budget = budget.saturating_sub(self.members.len() + 1);
@@ -349,6 +350,9 @@ impl Segment {
         let stable = now >= since.max(self.standing_since) + STABLE;
         let slice = (BUDGET / (self.members.len() + 1)).max(1);
         let (mut looked, mut taken) = (0, 0);
+        if self.failback_cursor.is_none() {
+            self.failback_wanted = false;
+        }
         while looked < slice && taken < FAILBACK_PER_S {
             let from = self
                 .failback_cursor
@@ -360,6 +364,9 @@ impl Segment {
                 .copied()
             else {
                 self.failback_cursor = None;
+                if !self.failback_wanted {
+                    self.failback_at = None;
+                }
                 break;
             };
             self.failback_cursor = Some(address);
@@ -376,17 +383,20 @@ impl Segment {
                 0 | 1 => self.join_group(address, fx),
                 _ => self.leave_group(address, fx),
             }
-            if place.before == 0 && stable && self.should_return(address, policy, now) {
-                if !self.may_claim(policy, now) {
-                    return;
-                }
+            if place.before > 0 || !self.should_return(address, policy) {
+                continue;
+            }
+            let calm = self.claims.recent_moves(address, now) < MOVES_BEFORE_FAILBACK;
+            if stable && calm && self.may_claim(policy, now) {
                 self.claim(address, standing, AcquireCause::Failback, policy, now, fx);
                 taken += 1;
+            } else {
+                self.failback_wanted = true;
             }
         }
     }
 
-    fn should_return(&self, address: IpAddr, policy: &Policy, now: Instant) -> bool {
+    fn should_return(&self, address: IpAddr, policy: &Policy) -> bool {
         let Some(owner) = self.claims.owner(address) else {
             return false;
         };
@@ -395,9 +405,6 @@ impl Segment {
             (Some(theirs), Some(ours)) => theirs > ours,
             _ => false,
         };
-        policy.habits(address).0 == Failback::Auto
-            && !newer
-            && self.owner_is_valid(owner, policy)
-            && self.claims.recent_moves(address, now) < MOVES_BEFORE_FAILBACK
+        policy.habits(address).0 == Failback::Auto && !newer && self.owner_is_valid(owner, policy)
     }
 }

@@ -210,6 +210,7 @@ impl Segment {
 
     /// What decisions know of a node has changed: its addresses, and those that wait for somebody, are looked at again.
     fn standing_changed(&mut self, node: &NodeName) {
+        self.failback_wanted = true;
         self.dirty.extend(self.claims.held_by(node));
         let undecided = self.plans.iter().filter(|(_, plan)| plan.due().is_some());
         self.dirty.extend(undecided.map(|(address, _)| *address));
@@ -244,8 +245,15 @@ impl Segment {
         };
         let incoming = Owner {
             node: from.clone(),
-            claim: Claim { epoch, ..claim },
+            claim: Claim {
+                epoch,
+                moves: 0,
+                ..claim
+            },
         };
+        if self.claims.owner(address) == Some(&incoming) {
+            return self.claims.learn_moves(address, claim.moves, now);
+        }
         let holding = match self.plans.get(&address) {
             Some(Plan::Holding { until, .. }) => Some(until.is_some()),
             Some(Plan::Waiting { .. }) | None => None,
@@ -273,7 +281,9 @@ impl Segment {
             }
             (false, None) => {}
         }
-        self.dirty.insert(address);
+        if takes {
+            self.dirty.insert(address);
+        }
     }
 
     fn hear_release(&mut self, from: &NodeName, release: Release, policy: &Policy, now: Instant) {

@@ -115,7 +115,10 @@ pub(super) struct Segment {
     /// When our own standing last changed: nothing is taken back before it has been so for a while.
     pub(super) standing_since: Instant,
     pub(super) failback_cursor: Option<IpAddr>,
+    /// When the next slice is looked through; `None` while a pass would find what the last one found.
     pub(super) failback_at: Option<Instant>,
+    /// Something changed that another pass may find.
+    pub(super) failback_wanted: bool,
     /// Own frames seen within the running second.
     pub(super) loop_window: (Option<Instant>, u32),
     pub(super) counters: Counters,
@@ -146,6 +149,7 @@ impl Segment {
             standing_since: now,
             failback_cursor: None,
             failback_at: None,
+            failback_wanted: false,
             loop_window: (None, 0),
             counters: Counters::default(),
         }

@@ -27,6 +27,9 @@ impl Segment {
         }
         self.take_due_plans(now);
         self.settle(policy, now, fx);
+        if self.failback_wanted && self.failback_at.is_none() {
+            self.failback_at = Some(now + FAILBACK_PERIOD);
+        }
         if self.failback_at.is_some_and(|at| at <= now) {
             self.failback_at = Some(now + FAILBACK_PERIOD);
             self.fail_back(policy, now, fx);
@@ -61,7 +64,6 @@ impl Segment {
             self.outbox.hello_by(now);
         }
         self.phase = Phase::Active { since: now };
-        self.failback_at = Some(now + FAILBACK_PERIOD);
         self.touch_all();
     }
 

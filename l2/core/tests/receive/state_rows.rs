@@ -470,3 +470,20 @@ fn a_new_view_of_the_endpoints_is_said_without_an_announcement() {
     });
     assert_eq!(claim.unwrap().view, Some(ringbolt_l2::types::View(7)));
 }
+
+#[test]
+fn nothing_is_looked_through_while_nothing_changes() {
+    let mut fixture = Fixture::settled();
+    let set = vec![with_nodes(OTHER4.into(), EligibleNodes::Any)];
+    fixture.give(Input::ChangeAddresses {
+        set,
+        removed: Vec::new(),
+    });
+    // Passes until the address has been stable for long, and the moves of the start are forgotten.
+    fixture.pass(Duration::from_secs(250));
+    for _ in 0..1_000 {
+        fixture.pass(10 * MS);
+        let due = fixture.announcer.next_deadline();
+        assert!(due.is_some_and(|(_, wake)| wake != ringbolt_l2::announcer::Wake::Failback));
+    }
+}

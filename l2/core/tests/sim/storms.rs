@@ -135,6 +135,10 @@ fn storm(setup: Setup) -> World {
         }
     }
     world.run_for(20 * S);
+    if one_answerer_each(&world).is_err() {
+        // A planned move may be on the wire at this very moment.
+        world.run_for(10 * MS);
+    }
     one_answerer_each(&world).unwrap();
     // Long enough for moves of the storm to be forgotten, and for the last address to have come back since.
     world.run_for(250 * S);

@@ -9,7 +9,7 @@
 //! - [`allocator`]: pools, claims, and which address a Service may have. Pure.
 //! - [`refusal`]: why it may not.
 //!
-//! Claims are the truth, the status of a Service is a projection of them (contracts of the design,
+//! Claims are the truth, the status of a Service is a projection of them (docs/reference/contracts.md,
 //! section 1). Everything here but [`run`] is pure: causes in, effects out, time as an argument.
 
 #![forbid(unsafe_code)]

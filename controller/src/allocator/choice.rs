@@ -1,6 +1,6 @@
 //! Choosing: which address of which pool, or the refusal that says the most.
 //!
-//! Order (semantics section 3 rule 9, contracts 1.7 and 1.8): what is requested, and nothing else
+//! Order (contracts 1.7 and 1.8): what is requested, and nothing else
 //! for that family; what is reserved for the Service; a pool that holds all wanted families; else a
 //! pool for each. Inside a pool the lowest address that is free or can be shared; else the one that
 //! rests longest.

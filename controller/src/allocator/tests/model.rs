@@ -1,4 +1,4 @@
-//! The rules of contracts 1.7 and 1.8 and of semantics section 3 rule 9, told as slowly as they can
+//! The rules of contracts 1.7 and 1.8, told as slowly as they can
 //! be told.
 
 use super::*;

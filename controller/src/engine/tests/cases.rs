@@ -1,4 +1,4 @@
-//! The case table of semantics section 3, with the differences of section 4: what users of MetalLB
+//! The case table of docs/reference/semantics.md, with our differences: what users of MetalLB
 //! know, row by row.
 
 mod changes;

@@ -1,4 +1,4 @@
-//! One table per rule of semantics.md section 1 and contracts: objects in, announcements and reasons out.
+//! One table per rule of docs/reference/semantics.md and contracts.md: objects in, announcements and reasons out.
 
 mod rules;
 mod standing;

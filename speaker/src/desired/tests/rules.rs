@@ -1,4 +1,4 @@
-//! Services: the rules of semantics.md section 1 by number, and those of the contracts by section.
+//! Services: the rules of docs/reference/semantics.md by number, and those of contracts.md by section.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The malformed-input table, rows 1-29 and 85-86: framing, OPEN, NOTIFICATION, ROUTE-REFRESH.
+//! The malformed-input table (docs/reference/bgp-malformed.md), rows 1-29 and 85-86: framing, OPEN, NOTIFICATION, ROUTE-REFRESH.
 //!
 //! Rows 9, 27, 28 and 89 are about states and time and belong to the session.
 

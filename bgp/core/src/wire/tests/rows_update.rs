@@ -1,4 +1,4 @@
-//! The malformed-input table, rows 30-84: UPDATE.
+//! The malformed-input table (docs/reference/bgp-malformed.md), rows 30-84: UPDATE.
 //!
 //! Rows 54, 55 and 59 depend on configuration and belong to the session; 87-91 to the router.
 

@@ -5,7 +5,7 @@
 //! wants cost a comparison; a changed owner costs its own prefixes and nobody else's; the attributes of an
 //! advertisement are one shared value however many prefixes carry them.
 //!
-//! Invariant: what was returned so far, applied in order, equals [`merge::slots`] over all wants, whatever their order.
+//! Invariant: what was returned so far, applied in order, equals `merge::slots` over all wants, whatever their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;

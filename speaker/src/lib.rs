@@ -11,8 +11,8 @@
 //!   what says the same as before stops there.
 //! - [`desired`] is pure: mirror and configuration in, announcements and reasons out.
 //! - [`diff`] counts who wants which prefix and tells the Router what changed, in one batch.
-//! - [`peers`] turns a configured peer into the Router's; [`layer2`] does the same for the announcer.
-//! - Outbound about ourselves: [`status`] and [`metrics`], written apart; announcing never waits for them.
+//! - [`peers`] turns a configured peer into the Router's; `layer2` does the same for the announcer.
+//! - Outbound about ourselves: `status` and `metrics`, written apart; announcing never waits for them.
 //!
 //! The source being unreachable changes nothing: the last view stays announced. Nothing is announced before every
 //! kind has been read once. The crate never writes a Service and never looks at claims.

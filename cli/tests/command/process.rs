@@ -202,6 +202,18 @@ pub(crate) fn wait_for_code(address: SocketAddr, path: &str, code: u16) {
     }
 }
 
+/// Waits until the page says so: it follows what happens within a moment, not at once.
+pub(crate) fn wait_for_page(address: SocketAddr, path: &str, part: &str) {
+    let begin = Instant::now();
+    loop {
+        let (_, page) = get(address, path);
+        if page.contains(part) {
+            return;
+        }
+        assert!(begin.elapsed() < LIMIT, "{path} has no {part:?}: {page}");
+    }
+}
+
 /// The status code and body of an HTTP answer.
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT).expect("somebody listens");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
 use crate::fixture::Manifests;
-use crate::process::{Running, answer, get, wait_for_code};
+use crate::process::{Running, answer, get, wait_for_code, wait_for_page};
 
 const ANY: &str = "127.0.0.1:0";
 
@@ -58,8 +58,7 @@ fn a_broken_manifest_is_named_with_file_line_and_field_and_changes_nothing() {
         status.out
     );
     assert!(controller.is_alive());
-    let (_, page) = get(controller.http(), "/status");
-    assert!(page.contains("spec.ports[0].port"), "{page}");
+    wait_for_page(controller.http(), "/status", "spec.ports[0].port");
     assert_eq!(controller.terminate().code(), Some(0));
 }
 

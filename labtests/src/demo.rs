@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use crate::lab::{Leftovers, kept_mark, sweep};
 use crate::node::Ringbolt;
 use crate::plan::Plan;
+use crate::progress::say;
 use crate::router::RouterKind;
 use crate::story::Story;
 use crate::{diag, netns};
@@ -108,7 +109,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let mut replaced = Vec::new();
     for (number, step) in (1..).zip(STEPS) {
         let began = Instant::now();
-        println!("{number:2}. {}", step.title);
+        say(&format!("{number:2}. {}", step.title));
         let outcome =
             (step.run)(&mut story).and_then(|verdict| story.check_alive().map(|()| verdict));
         let took = began.elapsed().as_secs_f64();
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
                     .evidence()
                     .iter()
                     .flat_map(|text| text.lines())
-                    .for_each(|line| println!("      {line}"));
+                    .for_each(|line| say(&format!("      {line}")));
                 match verdict {
                     Verdict::Verified(_) => println!("    verified in {took:.1} s"),
                     Verdict::Replaced { by, .. } => {

@@ -1,6 +1,6 @@
 //! Labs in network namespaces: the demo, the scenarios, the benches.
 //!
-//! `netns`, `process`, `lab` and `wait` make a lab that cleans up after itself. `plan` and `rack` are the network
+//! `netns`, `process`, `lab`, `wait` and `progress` make a lab that cleans up after itself. `plan` and `rack` are the network
 //! of the story. `bird`, `frr` and `router` are routers that tell what they know; `pod`, `proxy` and `client` are
 //! what a cluster has around Ringbolt; `frames` and `capture` look at the wire. `demo` tells the story, `scenario`
 //! holds the tests, `bench` the measurements. What is verified here is read from the other side: the router's
@@ -26,6 +26,7 @@ mod node;
 mod plan;
 mod pod;
 mod process;
+mod progress;
 mod proxy;
 mod rack;
 mod router;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::netns;
+use crate::progress::say_if_silent;
 
 const POLL: Duration = Duration::from_millis(20);
-const PROGRESS: Duration = Duration::from_secs(4);
 
 /// A reason that no waiting will cure: what is waited for cannot come any more.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ pub(crate) fn wait_for<T>(
     mut probe: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let started = Instant::now();
-    let mut said = started;
     loop {
         let reason = match probe() {
             Ok(value) => return Ok(value),
@@ -47,15 +46,14 @@ pub(crate) fn wait_for<T>(
         if elapsed >= limit {
             return Err(reason).context(format!("{what}: not within {:.0} s", limit.as_secs_f64()));
         }
-        if said.elapsed() >= PROGRESS {
-            said = Instant::now();
+        say_if_silent(|| {
             let reason = format!("{reason:#}");
             let reason = reason.lines().next().unwrap_or_default();
-            println!(
+            format!(
                 "        … {:.0} s: {what} ({reason})",
                 elapsed.as_secs_f64()
-            );
-        }
+            )
+        });
         thread::sleep(POLL);
     }
 }
@@ -72,6 +70,7 @@ pub(crate) fn holds_for(
             let held = started.elapsed().as_secs_f64();
             return Err(reason).context(format!("{what}: held for {held:.1} s only"));
         }
+        say_if_silent(|| format!("        … {:.0} s: {what}", started.elapsed().as_secs_f64()));
         if netns::is_interrupted() {
             bail!("interrupted while watching: {what}");
         }

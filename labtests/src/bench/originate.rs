@@ -22,6 +22,8 @@ const SIZES: [u32; 2] = [10_000, 100_000];
 const LIMIT: Duration = Duration::from_secs(60);
 /// How many single routes are added, one after the other, while the machine is idle.
 const SINGLES: u32 = 50;
+/// Quiet before each single route: longer than any daemon holds changes back for company.
+const IDLE: Duration = Duration::from_millis(120);
 
 /// What one daemon needed in one round.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +148,8 @@ fn measure(kind: Kind, ringbolt: &Ringbolt, size: u32) -> Result<(Outcome, Singl
     if size == SIZES[1] {
         for number in 0..SINGLES {
             let host = Ipv4Addr::from(u32::from(MORE) + number);
+            // A change that follows another is batched with it for a while; the row is about an idle speaker.
+            std::thread::sleep(IDLE);
             sinks.iter().try_for_each(|sink| {
                 sink.expect(Range {
                     first: host,

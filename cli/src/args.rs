@@ -119,7 +119,7 @@ pub(crate) struct SpeakerArgs {
         env = "RINGBOLT_LOAD_BALANCER_CLASS"
     )]
     pub(crate) classes: Vec<String>,
-    /// Where to accept BGP connections; bound only when a peer may dial us [default: port 179, both families]
+    /// Where to accept BGP connections of any peer [default: port 179 of all addresses, and only while a peer is passive]
     #[arg(long, value_name = "ADDR:PORT", env = "RINGBOLT_BGP_LISTEN")]
     pub(crate) bgp_listen: Option<SocketAddr>,
     /// Read the speakers' shared keys from this file instead of the Secret ringbolt-speaker-key

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use ringbolt_cluster::{Change, Event, ServiceStatusPatch, WriteError};
+use ringbolt_cluster::{Change, Event, FinalizerChange, ServiceStatusPatch, WriteError};
 use ringbolt_config::api::IPAllocation;
 use ringbolt_config::{Kind, ObjectRef, PoolName, ResourceVersion, ServiceKey, ServiceView, Uid};
 
@@ -104,6 +104,15 @@ pub enum Write {
         /// What to merge.
         status: serde_json::Value,
     },
+    /// Put our finalizer on a pool or take it away; answered by [`Answer::Finalizer`].
+    PatchFinalizer {
+        /// Which.
+        object: ObjectRef,
+        /// In which version.
+        resource_version: ResourceVersion,
+        /// Which of the two.
+        change: FinalizerChange,
+    },
 }
 
 /// The answer to a write or a read.
@@ -117,6 +126,8 @@ pub enum Answer {
     Service(Result<Option<Arc<ServiceView>>, WriteError>),
     /// The version of the object after it.
     Status(Result<ResourceVersion, WriteError>),
+    /// The version of the pool after it; `None` if it is gone by it.
+    Finalizer(Result<Option<ResourceVersion>, WriteError>),
 }
 
 /// What is to be done.

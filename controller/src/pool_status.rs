@@ -1,15 +1,17 @@
 //! The status of pools, peers and advertisements: counts and conditions, written on change only.
 //!
 //! The controller is the only writer of these (contracts 6). What it wrote last is remembered until
-//! the watch tells of it; an object's status is written at most once a second.
+//! the watch tells of it; an object is written at most once a second. A pool that is to be kept while
+//! it is in use carries a finalizer (contracts 1.11), which is changed here too.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ringbolt_cluster::{Change, WriteError};
+use ringbolt_cluster::{Change, FinalizerChange, WriteError};
 use ringbolt_config::api::condition::{Condition, ConditionKind, ConditionStatus, set_condition};
-use ringbolt_config::api::{ConfigStatus, IPAddressPoolStatus};
+use ringbolt_config::api::pool::{FINALIZER, OnRemoval};
+use ringbolt_config::api::{ConfigStatus, IPAddressPool, IPAddressPoolStatus};
 use ringbolt_config::resolve::{Effect, Reason};
 use ringbolt_config::{Kind, Object, ObjectRef, Problem, ResourceVersion};
 use serde_json::Value;
@@ -26,6 +28,38 @@ struct Described {
     generation: Option<i64>,
     status: Value,
     written: Option<Instant>,
+    keeping: Keeping,
+}
+
+/// What a pool says about its end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Keeping {
+    on_removal: OnRemoval,
+    deleted: bool,
+    /// Our finalizer is on it.
+    held: bool,
+}
+
+impl Keeping {
+    fn of(pool: &IPAddressPool) -> Self {
+        let mut finalizers = pool.metadata.finalizers.iter().flatten();
+        Self {
+            on_removal: pool.spec.on_removal.unwrap_or_default(),
+            deleted: pool.metadata.deletion_timestamp.is_some(),
+            held: finalizers.any(|name| name == FINALIZER),
+        }
+    }
+
+    /// What the finalizer must become, if that differs. A deleted object can get none any more.
+    fn due(self, occupancy: Option<&Occupancy>) -> Option<FinalizerChange> {
+        let in_use = occupancy.is_some_and(|of| of.ipv4.assigned > 0 || of.ipv6.assigned > 0);
+        let wanted = self.on_removal == OnRemoval::Keep && (in_use || !self.deleted);
+        match (self.held, wanted) {
+            (false, true) if !self.deleted => Some(FinalizerChange::Add),
+            (true, false) => Some(FinalizerChange::Remove),
+            _ => None,
+        }
+    }
 }
 
 /// A write that was begun.
@@ -53,6 +87,11 @@ pub(crate) enum Due {
         status: Value,
         attempt: Attempt,
     },
+    /// Change our finalizer on this pool.
+    Finalizer {
+        resource_version: ResourceVersion,
+        change: FinalizerChange,
+    },
     /// Look again at this time.
     Later(Instant),
     /// It says what it should.
@@ -78,13 +117,17 @@ macro_rules! described {
             generation: object.metadata.generation,
             status: serde_json::to_value(&object.status).unwrap_or_default(),
             written: None,
+            keeping: Keeping::default(),
         }
     }};
 }
 
 fn describe(object: &Object) -> Option<Described> {
     Some(match object {
-        Object::IPAddressPool(object) => described!(object),
+        Object::IPAddressPool(object) => Described {
+            keeping: Keeping::of(object),
+            ..described!(object)
+        },
         Object::L2Advertisement(object) => described!(object),
         Object::BGPAdvertisement(object) => described!(object),
         Object::BGPPeer(object) => described!(object),
@@ -136,8 +179,9 @@ impl Statuses {
         let Some(described) = self.objects.get(object) else {
             return Due::Never;
         };
+        let change = described.keeping.due(findings.occupancy.as_ref());
         let status = wanted(object.kind, described, findings, wall);
-        if covers(&described.status, &status) {
+        if change.is_none() && covers(&described.status, &status) {
             return Due::Never;
         }
         if let Some(next) = described
@@ -147,6 +191,12 @@ impl Statuses {
         {
             return Due::Later(next);
         }
+        if let Some(change) = change {
+            return Due::Finalizer {
+                resource_version: described.version.clone(),
+                change,
+            };
+        }
         Due::Patch {
             resource_version: described.version.clone(),
             attempt: Attempt {
@@ -154,6 +204,33 @@ impl Statuses {
                 status: status.clone(),
             },
             status,
+        }
+    }
+
+    /// A change of a finalizer was answered. A conflict is no failure, as for a status.
+    pub(crate) fn finalizer_answered(
+        &mut self,
+        pool: &ObjectRef,
+        change: FinalizerChange,
+        result: Result<Option<ResourceVersion>, WriteError>,
+        now: Instant,
+    ) -> Result<(), WriteError> {
+        let Some(described) = self.objects.get_mut(pool) else {
+            return Ok(());
+        };
+        described.written = Some(now);
+        match result {
+            Ok(Some(version)) => {
+                described.version = version;
+                described.keeping.held = change == FinalizerChange::Add;
+                Ok(())
+            }
+            Ok(None) => {
+                self.objects.remove(pool);
+                Ok(())
+            }
+            Err(WriteError::Conflict { .. } | WriteError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

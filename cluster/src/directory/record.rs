@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 mod tests;
 
 /// Ringbolt's finalizer on pools that are kept until nobody holds an address.
-pub(super) const POOL_FINALIZER: &str = "ringbolt.io/in-use";
+pub(super) const POOL_FINALIZER: &str = ringbolt_config::api::pool::FINALIZER;
 /// The version of an object beside which nothing is kept; a write with it is a creation.
 pub(super) const UNWRITTEN: &str = "unassigned";
 

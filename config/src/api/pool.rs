@@ -134,6 +134,9 @@ pub enum PoolSharing {
     Never,
 }
 
+/// Finalizer on pools that are kept until nobody holds an address of them (contracts 1.11).
+pub const FINALIZER: &str = "ringbolt.io/in-use";
+
 /// What happens to holders when their pool is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = crate::api::undescribed)]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ringbolt_cluster::{Event, WriteError};
+use ringbolt_cluster::{Event, FinalizerChange, WriteError};
 use ringbolt_config::api::IPAllocation;
-use ringbolt_config::{ServiceKey, ServiceView};
+use ringbolt_config::{ObjectRef, ServiceKey, ServiceView};
 
 use super::queue::Subject;
 use super::{Answer, Engine, Moment, Output, Ticket};
@@ -42,6 +42,8 @@ pub(super) enum About {
     ReadService,
     /// The status of the subject is patched.
     Status(Attempt),
+    /// The finalizer of the pool of the subject is changed.
+    Finalizer(ObjectRef, FinalizerChange),
 }
 
 /// How often a subject failed in a row, and when it may try again.
@@ -90,6 +92,9 @@ impl Engine {
             (About::Status(attempt), Answer::Status(result)) => {
                 self.statuses.answered(attempt, &result, now.mono)
             }
+            (About::Finalizer(pool, change), Answer::Finalizer(result)) => self
+                .statuses
+                .finalizer_answered(&pool, change, result, now.mono),
             (about, answer) => {
                 debug_assert!(false, "{answer:?} does not answer {about:?}");
                 Ok(())

@@ -34,6 +34,19 @@ impl Engine {
                 self.queue.at(time, Subject::Object(object.clone()));
                 None
             }
+            Due::Finalizer {
+                resource_version,
+                change,
+            } => {
+                let object = object.clone();
+                let about = About::Finalizer(object.clone(), change);
+                let write = Write::PatchFinalizer {
+                    object,
+                    resource_version,
+                    change,
+                };
+                Some((write, about))
+            }
             Due::Patch {
                 resource_version,
                 status,

@@ -3,6 +3,7 @@
 mod cases;
 mod crash;
 mod given;
+mod kept;
 mod rivals;
 mod taken;
 mod world;

@@ -113,7 +113,13 @@ impl Engine {
             (About::Service { .. } | About::ReadService, Subject::Service(key)) => {
                 self.index.services.begin(key);
             }
-            (About::Service { .. } | About::ReadService | About::Status(_), _) => {}
+            (
+                About::Service { .. }
+                | About::ReadService
+                | About::Status(_)
+                | About::Finalizer(..),
+                _,
+            ) => {}
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;

@@ -42,5 +42,14 @@ pub(super) async fn carry_out(writer: &Writer, write: Write) -> Answer {
                 .patch_status(&object, &resource_version, status)
                 .await,
         ),
+        Write::PatchFinalizer {
+            object,
+            resource_version,
+            change,
+        } => Answer::Finalizer(
+            writer
+                .patch_finalizer(&object, &resource_version, change)
+                .await,
+        ),
     }
 }

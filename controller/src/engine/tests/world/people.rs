@@ -41,6 +41,26 @@ impl World {
         self.put(target, value);
     }
 
+    pub(in crate::engine::tests) fn edit_pool(&mut self, name: &str, change: Value) {
+        let target = object_ref(Kind::IPAddressPool, None, name);
+        let mut value = self.objects[&target].clone();
+        merge(&mut value, &change);
+        self.put(target, value);
+    }
+
+    /// Deletes a pool as an API server does.
+    pub(in crate::engine::tests) fn delete_pool(&mut self, name: &str) {
+        self.delete_object(object_ref(Kind::IPAddressPool, None, name));
+    }
+
+    /// The finalizers of a pool; `None` if there is none of this name.
+    pub(in crate::engine::tests) fn pool_finalizers(&self, name: &str) -> Option<Value> {
+        let pool = self
+            .objects
+            .get(&object_ref(Kind::IPAddressPool, None, name))?;
+        Some(pool["metadata"]["finalizers"].clone())
+    }
+
     pub(in crate::engine::tests) fn remove_pool(&mut self, name: &str) {
         self.take(&object_ref(Kind::IPAddressPool, None, name));
     }
@@ -103,7 +123,10 @@ impl World {
 
     /// Deletes a Service as an API server does: at once, or by a mark while it has a finalizer.
     pub(in crate::engine::tests) fn delete(&mut self, name: &str) {
-        let target = service_ref(name);
+        self.delete_object(service_ref(name));
+    }
+
+    fn delete_object(&mut self, target: ObjectRef) {
         let Some(mut value) = self.objects.get(&target).cloned() else {
             return;
         };

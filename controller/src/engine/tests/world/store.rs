@@ -8,7 +8,7 @@ use ringbolt_cluster::{FinalizerChange, Part, ServiceStatusPatch, WriteError};
 use ringbolt_config::api::IPAllocation;
 use ringbolt_config::names::allocation_name;
 use ringbolt_config::service::FINALIZER;
-use ringbolt_config::{Kind, Object, ObjectRef, ServiceKey, ServiceView};
+use ringbolt_config::{Kind, Object, ObjectRef, ResourceVersion, ServiceKey, ServiceView};
 use serde_json::{Value, json};
 
 use super::{World, decoded, has_finalizer, merge, object_ref, text};
@@ -64,7 +64,42 @@ impl World {
                         .expect("a version")
                 }))
             }
+            Write::PatchFinalizer {
+                object,
+                resource_version,
+                change,
+            } => Answer::Finalizer(self.patch_finalizer(&object, &resource_version, change)),
         }
+    }
+
+    fn patch_finalizer(
+        &mut self,
+        pool: &ObjectRef,
+        version: &ResourceVersion,
+        change: FinalizerChange,
+    ) -> Result<Option<ResourceVersion>, WriteError> {
+        let uid = self.objects.get(pool).map(|v| text(&v["metadata"]["uid"]));
+        self.fenced(pool, &uid.unwrap_or_default(), version.as_str())?;
+        let mut value = self.objects[pool].clone();
+        let metadata = &mut value["metadata"];
+        metadata["finalizers"] = match change {
+            FinalizerChange::Add => {
+                assert!(
+                    metadata["deletionTimestamp"].is_null(),
+                    "refused by API servers"
+                );
+                json!([ringbolt_config::api::pool::FINALIZER])
+            }
+            FinalizerChange::Remove => json!([]),
+            FinalizerChange::Keep => panic!("a write that changes nothing"),
+        };
+        if change == FinalizerChange::Remove && !metadata["deletionTimestamp"].is_null() {
+            self.take(pool);
+            return Ok(None);
+        }
+        self.put(pool.clone(), value);
+        let version = text(&self.objects[pool]["metadata"]["resourceVersion"]);
+        Ok(Some(version.parse().expect("a version")))
     }
 
     fn fenced(&self, target: &ObjectRef, uid: &str, version: &str) -> Result<(), WriteError> {

@@ -64,12 +64,14 @@ impl Picture<'_> {
         self.dial_errors?.get(peer).map(ToString::to_string)
     }
 
-    /// A monotonic moment as a time of day, as far as the two clocks agree now.
+    /// A monotonic moment as a time of day, as far as the two clocks agree now. In whole seconds: the clocks are read
+    /// one after the other, and what differs by that alone must not make a Speaker object be written again.
     fn time_of(&self, moment: Instant) -> Timestamp {
         let ago = self.now.saturating_duration_since(moment);
         jiff::SignedDuration::try_from(ago)
             .ok()
             .and_then(|ago| self.time.checked_sub(ago).ok())
+            .and_then(|time| time.round(jiff::Unit::Second).ok())
             .unwrap_or(self.time)
     }
 }

@@ -122,6 +122,22 @@ fn writes_are_spread_over_the_nodes() {
 }
 
 #[test]
+fn the_time_of_a_moment_is_the_same_in_every_picture() {
+    let (world, phase) = (World::usual(), Phase::Announcing);
+    let moment = Instant::now();
+    // The clocks are read one after the other, a little apart each time.
+    for (since, apart) in [(10, 0), (40, 1_830), (70, 45_000)] {
+        let mut picture = picture(&world, &phase, &[]);
+        picture.now = moment + Duration::from_secs(since);
+        picture.time = Timestamp::UNIX_EPOCH
+            + Duration::from_secs(1_000 + since)
+            + Duration::from_nanos(apart);
+        let told = picture.time_of(moment);
+        assert_eq!(told, Timestamp::from_second(1_000).unwrap());
+    }
+}
+
+#[test]
 fn long_texts_are_cut_between_characters() {
     let text = "ü".repeat(200);
     assert_eq!(bounded(&text).len(), 256);

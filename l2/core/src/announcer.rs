@@ -228,11 +228,17 @@ impl Announcer {
     }
 
     fn set_departure(&mut self, departure: Departure, now: Instant) {
-        if self.policy.departure == departure {
+        let before = self.policy.departure;
+        if (before, departure) == (Departure::Left, Departure::Draining) {
+            let abandoned = 0;
+            return self.fx.event(Event::Drained { abandoned });
+        }
+        // Whoever asks again waits for an answer, too: `advance` gives it.
+        self.drained = Drained::Unsaid;
+        if before == departure {
             return;
         }
         self.policy.departure = departure;
-        self.drained = Drained::Unsaid;
         self.fx.abandoned = 0;
         self.start_all(now);
         for segment in self.segments.values_mut() {
@@ -245,7 +251,7 @@ impl Announcer {
     /// Goodbye: releases first, then the last hello, twice because nobody repeats it.
     fn leave(&mut self, now: Instant) {
         if self.policy.departure == Departure::Left {
-            return;
+            return self.fx.event(Event::Left);
         }
         for segment in self.segments.values_mut() {
             for address in segment.held.clone() {

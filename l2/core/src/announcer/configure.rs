@@ -26,7 +26,10 @@ impl Announcer {
         self.fx.jitter = Jitter::new(identity.instance.0);
         self.stop_all(YieldCause::Left, now);
         self.policy.identity = Some(identity);
-        self.policy.departure = Departure::Staying;
+        // A drain is the operator's word about the node, whatever cluster it is in; a departure was of the life before.
+        if self.policy.departure == Departure::Left {
+            self.policy.departure = Departure::Staying;
+        }
         self.start_all(now);
     }
 

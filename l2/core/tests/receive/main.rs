@@ -7,6 +7,7 @@
 )]
 
 mod arp_rows;
+mod departures;
 mod fixture;
 mod ndp_rows;
 mod state_rows;

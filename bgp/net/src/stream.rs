@@ -32,7 +32,7 @@ mod tests;
 const CHUNK: usize = 64 * 1024;
 /// Chunks of one connection that may wait for the driver.
 const CREDITS: usize = 2;
-/// Chunks that may wait to be written; the driver counts octets and stays below.
+/// Chunks that may wait to be written, the last words among them.
 const QUEUE: usize = 8;
 /// How long leave-taking may take.
 const LINGER: Duration = Duration::from_secs(1);
@@ -81,11 +81,17 @@ impl Stream {
         }
     }
 
-    /// Queues a chunk. Its octets come back as reports; the driver keeps the sum that is under way
-    /// small enough for the queue.
+    /// Whether another chunk can be queued; one place is kept for the last words.
+    pub(crate) fn has_room(&self) -> bool {
+        self.chunks.capacity() > 1
+    }
+
+    /// Queues a chunk, for which there must be room. Its octets come back as reports.
     pub(crate) fn write(&self, chunk: BytesMut) {
-        // Full cannot be, by the driver's count; closed means that the end is already reported.
-        let _ = self.chunks.try_send(chunk);
+        let queued = self.chunks.try_send(chunk);
+        // Closed means that the end is already reported.
+        let lost = matches!(queued, Err(mpsc::error::TrySendError::Full(_)));
+        debug_assert!(!lost, "chunks are written only where there is room");
     }
 
     /// Writes what is queued, then closes. The end is reported.
@@ -132,10 +138,9 @@ async fn converse(
     let mut reading = std::pin::pin!(read(conn, socket, reports));
     tokio::select! {
         () = &mut reading => {}
-        written = write(conn, socket, queue, reports) => if written.is_ok() {
-            // Shut down on our side: wait for the peer's.
-            reading.await;
-        }
+        // Whether our side is shut down or broken: what the peer said before its own end is still
+        // there to be read, and that end comes.
+        _ = write(conn, socket, queue, reports) => reading.await,
     }
 }
 

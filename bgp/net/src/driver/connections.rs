@@ -19,6 +19,9 @@ use crate::connector;
 use crate::sockopt::{InterfaceAddress, interface_addresses};
 use crate::stream::{AbortOnDrop, Leaving, Stream};
 
+#[cfg(test)]
+mod tests;
+
 /// More than this under way, and the connection gets no more: about one chunk of the Router's.
 const ENOUGH: usize = 64 * 1024;
 /// Room that is kept in the scratch buffer, so that most chunks grow without moving.
@@ -56,6 +59,14 @@ struct Live {
     under_way: usize,
     /// The value of `inputs` at which the Router had nothing to send.
     silent_at: Option<u64>,
+}
+
+impl Live {
+    /// Few octets are under way, and in few chunks: a peer that does not read holds up messages of
+    /// any size.
+    fn has_room(&self) -> bool {
+        self.under_way < ENOUGH && self.stream.has_room()
+    }
 }
 
 /// How a connection ended that was closed at once.
@@ -197,7 +208,7 @@ impl Connections {
             let Connection::Live(live) = connection else {
                 continue;
             };
-            if live.under_way >= ENOUGH || live.silent_at == Some(self.inputs) {
+            if !live.has_room() || live.silent_at == Some(self.inputs) {
                 continue;
             }
             if self.scratch.capacity() - self.scratch.len() < ROOM {
@@ -210,7 +221,7 @@ impl Connections {
             let chunk = self.scratch.split();
             live.under_way += chunk.len();
             live.stream.write(chunk);
-            if live.under_way < ENOUGH {
+            if live.has_room() {
                 more = More::Yes;
             }
         }

@@ -111,3 +111,32 @@ async fn dropping_the_drivers_end_closes_at_once() {
     let read = tokio::time::timeout(Duration::from_secs(10), peer.read(&mut [0; 1])).await;
     assert!(matches!(read.unwrap(), Ok(0) | Err(_)));
 }
+
+#[tokio::test]
+async fn what_the_peer_said_before_it_reset_is_read_although_writing_fails() {
+    // Which of the two is looked at first is left to chance.
+    for _ in 0..32 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        peer.write_all(b"notification").await.unwrap();
+        SockRef::from(&peer)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(peer);
+        let (report, mut reports) = mpsc::channel(64);
+        let stream = Stream::spawn(CONN, socket, report);
+        stream.write(BytesMut::from(&b"update"[..]));
+        let mut read = BytesMut::new();
+        loop {
+            match next(&mut reports).await {
+                Report::Bytes { chunk, .. } => read.extend_from_slice(&chunk.bytes),
+                Report::Closed { .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(read, b"notification"[..]);
+    }
+}

@@ -89,6 +89,8 @@ impl Session {
 
     /// Takes over everything, at rest.
     pub(crate) fn reconfigure(&mut self, config: PeerConfig, us: Identity) {
+        // What failed was another configuration.
+        self.dialler.forgive();
         self.us = Identity {
             asn: config.local_asn.unwrap_or(us.asn),
             ..us
@@ -99,6 +101,9 @@ impl Session {
     /// Takes over what does not concern OPEN or sockets.
     pub(crate) fn adopt(&mut self, config: PeerConfig, env: &mut Env<'_>) {
         let mode_changed = self.config.mode != config.mode;
+        for conn in &mut self.connections {
+            conn.limit_keepalive(config.keepalive, env.now, env.jitter);
+        }
         self.config = config;
         if mode_changed && self.connections.is_empty() && self.dialler.state() != State::Idle {
             self.start(env);
@@ -113,12 +118,15 @@ impl Session {
         then: Afterwards,
         env: &mut Env<'_>,
     ) {
+        self.drive(EventKind::Stop, env);
+        let had_connections = !self.connections.is_empty();
         while let Some(conn) = self.connections.first() {
             self.apply(conn.id(), Event::Stop(cease.clone(), reason.clone()), env);
         }
-        self.drive(EventKind::Stop, env);
         match then {
             Afterwards::Rest => self.dialler.rest(),
+            // The end of the last connection has begun one.
+            Afterwards::BackOff if had_connections => {}
             Afterwards::BackOff => self.back_off(State::Idle, env),
         }
         self.note_state(env.now);
@@ -175,7 +183,7 @@ impl Session {
         self.note_state(env.now);
     }
 
-    /// The peer dialled. `false` when the connection is not wanted.
+    /// The peer dialled; a connection that is not wanted is closed.
     pub(crate) fn accepted(
         &mut self,
         conn: ConnId,
@@ -189,7 +197,15 @@ impl Session {
             });
             return;
         }
-        if self.established().is_some() {
+        if let Some(standing) = self
+            .connections
+            .iter_mut()
+            .find(|other| other.state() == State::Established)
+        {
+            // RFC 4271 §6.8 keeps the session. Yet a peer that dials may have lost it, by a crash
+            // say: then its kernel answers whatever we send with a reset, which ends the session
+            // long before the hold timer would.
+            standing.probe(env.now, env.jitter);
             self.collisions += 1;
             let farewell = Some(Notification::cease(Cease::CollisionResolution));
             env.emit(Effect::Close { conn, farewell });

@@ -1,8 +1,9 @@
 //! Interning: equal values are kept once and named by a small number.
 //!
 //! A hundred thousand routes share a handful of attribute sets; comparing, grouping and remembering
-//! then costs four octets per route. Ids are not reused while the process lives, so that what is
-//! remembered about an id never speaks of another value.
+//! then costs eight octets per route. Ids are not reused while the process lives, so that what is
+//! remembered about an id never speaks of another value; they are wide enough for a peer that sends
+//! nothing but new values for as long as it can.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,14 +13,14 @@ mod tests;
 
 /// Names a value of one [`Interner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct InternId(u32);
+pub(crate) struct InternId(u64);
 
 /// Values with a count of their users.
 #[derive(Debug)]
 pub(crate) struct Interner<T: Ord> {
     by_value: BTreeMap<Arc<T>, InternId>,
     entries: BTreeMap<InternId, Entry<T>>,
-    next: u32,
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -45,10 +46,7 @@ impl<T: Ord> Interner<T> {
         }
         let value = Arc::new(value);
         let id = InternId(self.next);
-        self.next = self
-            .next
-            .checked_add(1)
-            .expect("four thousand million attribute sets");
+        self.next += 1;
         self.by_value.insert(Arc::clone(&value), id);
         self.entries.insert(id, Entry { value, users: 1 });
         id

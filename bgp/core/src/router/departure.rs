@@ -14,9 +14,6 @@ use crate::wire::Notification;
 
 use super::{Drain, Event, Router, ShutdownMode};
 
-#[cfg(test)]
-mod tests;
-
 /// Longest wait between asking and withdrawing, whatever is configured.
 const WAIT_LIMIT: Duration = Duration::from_secs(3600);
 /// How long a peer may take to read its withdrawals before it is left regardless.

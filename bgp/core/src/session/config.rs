@@ -95,7 +95,7 @@ impl PeerConfig {
             source,
             mode: _,
             hold_time,
-            keepalive,
+            keepalive: _,
             connect_retry: _,
             password,
             families,
@@ -111,7 +111,6 @@ impl PeerConfig {
             || *port != next.port
             || *source != next.source
             || *hold_time != next.hold_time
-            || *keepalive != next.keepalive
             || *password != next.password
             || *families != next.families
             || *hops != next.hops

@@ -19,6 +19,9 @@ use super::negotiate::Negotiated;
 use super::timers::{HANDSHAKE, Jitter, Spans, Timer, Timers};
 use super::transition::State;
 
+/// Least time between a KEEPALIVE and one out of turn (RFC 4271 §4.4).
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
@@ -62,6 +65,8 @@ pub(crate) struct Connection {
     unsent: usize,
     /// When the kernel last took some, or first had to.
     progress: Instant,
+    /// When a KEEPALIVE was last due.
+    last_keepalive: Option<Instant>,
 }
 
 impl Connection {
@@ -89,6 +94,7 @@ impl Connection {
             },
             unsent: 0,
             progress: now,
+            last_keepalive: None,
         }
     }
 
@@ -178,7 +184,33 @@ impl Connection {
 
     pub(crate) fn send_keepalive(&mut self, now: Instant, jitter: &mut Jitter) {
         self.outbox.keepalive = Some(KeepaliveDue);
+        self.last_keepalive = Some(now);
         self.arm_keepalive(now, jitter);
+    }
+
+    /// Sends a KEEPALIVE out of turn, but not within a second of another (RFC 4271 §4.4).
+    pub(crate) fn probe(&mut self, now: Instant, jitter: &mut Jitter) {
+        let recent = |at: Instant| now.saturating_duration_since(at) < PROBE_PAUSE;
+        if !self.last_keepalive.is_some_and(recent) {
+            self.send_keepalive(now, jitter);
+        }
+    }
+
+    /// Another bound of the keepalive interval is configured (see [`Spans::new`]).
+    pub(crate) fn limit_keepalive(
+        &mut self,
+        limit: Option<Duration>,
+        now: Instant,
+        jitter: &mut Jitter,
+    ) {
+        let (Phase::OpenConfirm(agreed) | Phase::Established(agreed)) = &mut self.phase else {
+            return;
+        };
+        let interval = Spans::new(agreed.hold_time, limit).keepalive();
+        if agreed.keepalive != interval {
+            Arc::make_mut(agreed).keepalive = interval;
+            self.arm_keepalive(now, jitter);
+        }
     }
 
     /// Asks for the peer's routes of one family; nothing happens before Established.

@@ -27,3 +27,11 @@ fn an_id_never_names_another_value() {
     assert_ne!(interner.acquire(1), first);
     assert_ne!(interner.acquire(2), first);
 }
+
+#[test]
+fn ids_do_not_run_out_in_the_life_of_a_session() {
+    let mut interner = Interner::new();
+    interner.next = u32::MAX.into();
+    let last_narrow = interner.acquire(1);
+    assert_ne!(interner.acquire(2), last_narrow);
+}

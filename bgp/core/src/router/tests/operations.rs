@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::rig::{Rig, config, open, originate, peer};
 use crate::router::{Event, Input};
-use crate::session::{Direction, DownReason, NotificationRecord, PeerConfig, RemoteAsn, State};
+use crate::session::{
+    Direction, DownReason, Mode, NotificationRecord, PeerConfig, RemoteAsn, State,
+};
 use crate::types::{Asn, HoldTime};
 use crate::wire::{Message, Notification};
 
@@ -41,6 +43,24 @@ fn a_change_of_open_resets_with_6_6_and_starts_over() {
     rig.hear(conn);
     assert_eq!(rig.stats().negotiated.unwrap().hold_time, hold_time);
     assert_eq!(rig.stats().flaps, 1, "its history stays with the peer");
+}
+
+#[test]
+fn another_keepalive_interval_is_kept_from_the_next_keepalive_on() {
+    let (mut rig, conn) = Rig::established(config(), &open());
+    rig.hear(conn);
+    rig.give(Input::SetPeer(Box::new(PeerConfig {
+        keepalive: Some(Duration::from_secs(5)),
+        ..config()
+    })));
+    assert!(rig.closes().is_empty());
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.hear(conn), [Message::Keepalive]);
+    let agreed = rig.stats().negotiated.unwrap();
+    assert_eq!(agreed.keepalive, Some(Duration::from_secs(5)));
+    rig.give(Input::SetPeer(Box::new(config())));
+    rig.pass(Duration::from_secs(20));
+    assert!(rig.hear(conn).is_empty(), "a third of 90 s again");
 }
 
 #[test]
@@ -103,6 +123,38 @@ fn a_reset_says_why_and_the_session_comes_back() {
     rig.pass(Duration::from_secs(2));
     rig.establish(&open());
     assert_eq!(rig.stats().state, State::Established);
+}
+
+#[test]
+fn a_reset_costs_the_first_delay_and_a_new_configuration_forgives() {
+    let active = || PeerConfig {
+        mode: Mode::Active,
+        ..config()
+    };
+    let mut rig = Rig::new(active());
+    rig.establish(&open());
+    rig.give(Input::ResetPeer {
+        peer: peer(),
+        reason: Arc::from("new cable"),
+    });
+    let (at, _) = rig.router.next_deadline().unwrap();
+    assert!(at <= rig.now + Duration::from_secs(1), "not twice as long");
+    for _ in 0..5 {
+        rig.pass(Duration::from_secs(40));
+        let conn = *rig.dials().last().unwrap();
+        rig.give(Input::DialFailed { conn });
+    }
+    rig.give(Input::SetPeer(Box::new(PeerConfig {
+        port: 1_179,
+        ..active()
+    })));
+    let conn = *rig.dials().last().unwrap();
+    rig.give(Input::DialFailed { conn });
+    let (at, _) = rig.router.next_deadline().unwrap();
+    assert!(
+        at <= rig.now + Duration::from_secs(1),
+        "what failed before was another configuration"
+    );
 }
 
 #[test]

@@ -92,8 +92,13 @@ impl Catalog {
             .filter(|path| !listing.contains_key(*path))
             .cloned()
             .collect();
-        // An empty folder after a full one may be a mount that went away; it is looked at twice.
-        let patience = if listing.is_empty() { SETTLE } else { MISSING };
+        // An empty folder after a full one may be a mount that went away; it is looked at twice. And
+        // a file that is not read yet may be the missing one under another name.
+        let patience = if listing.is_empty() || self.files.values().any(File::is_unread) {
+            SETTLE + MISSING
+        } else {
+            MISSING
+        };
         for path in missing {
             if let Some(file) = self.files.get_mut(&path)
                 && file.is_removed(now, patience)
@@ -116,6 +121,29 @@ impl Catalog {
     pub(super) fn document(&self, name: &ObjectRef) -> Option<&Arc<Document>> {
         let owner = self.owners.get(name)?;
         self.files.get(&owner.file)?.document(name)
+    }
+
+    /// Whether every file has been understood at some time, so that an object that was never seen in
+    /// any is in none.
+    pub(super) fn was_understood(&self) -> bool {
+        self.files.values().all(File::was_understood)
+    }
+
+    /// Files that never had a document, and are no problem by themselves.
+    pub(super) fn silent(&self) -> impl Iterator<Item = &Arc<PathBuf>> {
+        let silent = |file: &File| !file.was_understood() && file.problems().next().is_none();
+        let files = self.files.iter().filter(move |(_, file)| silent(file));
+        files.map(|(path, _)| path)
+    }
+
+    /// Whether what was last seen of every file is the last word.
+    pub(super) fn is_settled(&self) -> bool {
+        self.files.values().all(File::is_settled)
+    }
+
+    /// Whether some file has the object in a form that is not acceptable.
+    pub(super) fn refuses(&self, name: &ObjectRef) -> bool {
+        self.files.values().any(|file| file.refuses(name))
     }
 
     /// The file an object is taken from.

@@ -1,5 +1,7 @@
 //! From a document and what is kept beside it to the one object that readers see.
 
+use std::collections::BTreeSet;
+
 use ringbolt_config::{Kind, Object, ObjectRef, decode};
 use serde_json::{Value, json};
 
@@ -17,6 +19,8 @@ pub(super) struct Sources<'a> {
     pub(super) role: Role,
     pub(super) store: &'a Store,
     pub(super) mirror: &'a Mirror,
+    /// Stored objects that no file was seen to have, and whose absence is not believed.
+    pub(super) doubted: &'a BTreeSet<ObjectRef>,
 }
 
 impl Sources<'_> {
@@ -51,11 +55,15 @@ impl Sources<'_> {
         let record = self.mirror.record(name);
         let held = record.filter(|record| record.holds());
         if let Some(record) = held
-            && (document.is_none() || record.metadata.deletion_timestamp.is_some())
+            && (record.metadata.deletion_timestamp.is_some()
+                || document.is_none() && !self.doubted.contains(name))
         {
             return self.terminating(name, record, document);
         }
-        let document = document?;
+        let Some(document) = document else {
+            let record = record.filter(|_| self.doubted.contains(name))?;
+            return self.remembered(name, record);
+        };
         if self.role == Role::Controller && stamp::is_stamped(name.kind) && record.is_none() {
             // Nothing is decided about an object that has no identity yet.
             return None;
@@ -80,6 +88,20 @@ impl Sources<'_> {
         decode(name.kind, value).ok()
     }
 
+    /// An object whose document has not been found since the start, and may yet be: as it was last
+    /// known, where a copy is kept.
+    fn remembered(&self, name: &ObjectRef, record: &Record) -> Option<Object> {
+        let mut value = self.kept_document(name)?;
+        lay_over(&mut value, Some(record), overlay(self.role, name.kind)?);
+        decode(name.kind, value).ok()
+    }
+
+    /// The copy of a document that is kept beside its record.
+    fn kept_document(&self, name: &ObjectRef) -> Option<Value> {
+        let stored = self.store.read(name).ok().flatten();
+        stored.and_then(Record::from_value)?.document
+    }
+
     /// An object whose document is gone, or was gone, and that must not vanish yet: the document as
     /// it was last known, with a deletion mark.
     fn terminating(
@@ -88,14 +110,8 @@ impl Sources<'_> {
         record: &Record,
         document: Option<&Document>,
     ) -> Option<Object> {
-        let kept = self
-            .store
-            .read(name)
-            .ok()
-            .flatten()
-            .and_then(Record::from_value);
-        let mut value = kept
-            .and_then(|record| record.document)
+        let mut value = self
+            .kept_document(name)
             .or_else(|| serde_json::from_slice(&document?.json).ok())?;
         let mut record = record.clone();
         // Until the controller has noted when, the mark says no more than that it is there.

@@ -39,6 +39,9 @@ pub(super) struct Observer {
     usage: Usage,
     /// Objects that could not be given an identity; tried again with every rescan.
     unstamped: BTreeSet<ObjectRef>,
+    /// Stored objects that no file was seen to have since the start, while some file may: it is being
+    /// written, or cannot be understood.
+    doubted: BTreeSet<ObjectRef>,
     /// The folder of the manifests, as the cluster's identity is bound to it.
     folder: Option<Look>,
     unreadable: Option<ErrorKind>,
@@ -72,6 +75,7 @@ impl Observer {
             mirror: Mirror::default(),
             usage: Usage::default(),
             unstamped: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             folder: None,
             unreadable: None,
             unwritable: None,
@@ -123,6 +127,7 @@ impl Observer {
             role: self.settings.role,
             store: &self.store,
             mirror: &self.mirror,
+            doubted: &self.doubted,
         }
     }
 
@@ -156,7 +161,10 @@ impl Observer {
         if !self.started {
             touched.extend(self.catalog.names().cloned());
             touched.extend(self.mirror.names().cloned());
+            let recorded = |name: &&ObjectRef| self.mirror.record(name).is_some();
+            self.doubted = self.mirror.names().filter(recorded).cloned().collect();
         }
+        touched.extend(self.end_doubts());
         self.stamp(&touched);
         self.publish(touched);
         if !self.started {
@@ -274,6 +282,27 @@ impl Observer {
             .look(&self.listing, &evidence, Instant::now(), &mut read_file)
     }
 
+    /// The stored objects of which it is certain after this look whether any file has them. A start
+    /// believes in an absence as a running process does: after two equal looks, and never because of
+    /// a file that it does not understand.
+    fn end_doubts(&mut self) -> BTreeSet<ObjectRef> {
+        if self.doubted.is_empty() {
+            return BTreeSet::new();
+        }
+        // Who only looks, and leaves, takes what is there.
+        let settled = self.settings.role == Role::Reader || self.catalog.is_settled();
+        let all_known = settled && self.catalog.was_understood();
+        let catalog = &self.catalog;
+        let is_certain = |name: &ObjectRef| {
+            catalog.document(name).is_some() || all_known && !catalog.refuses(name)
+        };
+        let (certain, doubted) = std::mem::take(&mut self.doubted)
+            .into_iter()
+            .partition(is_certain);
+        self.doubted = doubted;
+        certain
+    }
+
     /// Gives identities where they are due; the controller alone does.
     fn stamp(&mut self, touched: &BTreeSet<ObjectRef>) {
         if self.settings.role != Role::Controller {
@@ -283,7 +312,8 @@ impl Observer {
             let document = self.catalog.document(name).map(|document| &**document);
             stamp::is_due(name, self.mirror.record(name), document)
         };
-        let names: Vec<&ObjectRef> = touched.iter().filter(due).collect();
+        let known = touched.iter().filter(|name| !self.doubted.contains(*name));
+        let names: Vec<&ObjectRef> = known.filter(due).collect();
         let now = Timestamp::now();
         let operation = |name| stamp::stamp(name, self.catalog.document(name).cloned(), now);
         let operations = names.iter().copied().map(operation).collect();
@@ -359,6 +389,10 @@ impl Observer {
         };
         let directory = &self.settings.directory;
         let mut problems = self.catalog.problems();
+        if !self.doubted.is_empty() {
+            let silent = self.catalog.silent();
+            problems.extend(silent.map(|path| about(path, Trouble::Emptied)));
+        }
         problems.extend(self.mirror.problems());
         if let Some(cause) = self.unreadable {
             problems.push(about(directory, Trouble::DirectoryUnreadable { cause }));

@@ -28,6 +28,10 @@ pub(super) struct File {
     present: BTreeMap<ObjectRef, Arc<Document>>,
     /// Objects that the file had, and whose absence is not believed.
     lingering: BTreeMap<ObjectRef, Arc<Document>>,
+    /// Objects that the file names and that are not acceptable as they stand.
+    refused: BTreeSet<ObjectRef>,
+    /// Whether every object of the file was known once; then those whose absence is doubted are kept.
+    known: Known,
     /// A look that is not believed to be the last word, and since when it has been the same.
     unsettled: Option<(Look, Instant)>,
     /// Since when the directory does not have it, and when that counts.
@@ -43,6 +47,14 @@ type SegmentKey = (usize, u64);
 enum Absence {
     Believed,
     Doubted,
+}
+
+/// Whether a file was ever understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Known {
+    #[default]
+    Never,
+    Once,
 }
 
 impl File {
@@ -93,6 +105,25 @@ impl File {
         let (since, until) = self.missing.get_or_insert((now, now + patience));
         *until = *since + patience;
         now >= *until
+    }
+
+    /// Whether it was seen and not read yet.
+    pub(super) fn is_unread(&self) -> bool {
+        self.read.is_none()
+    }
+
+    /// Whether its text was understood at some time.
+    pub(super) fn was_understood(&self) -> bool {
+        self.known == Known::Once
+    }
+
+    /// Whether what was last seen of it is believed to be the last word.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unsettled.is_none()
+    }
+
+    pub(super) fn refuses(&self, name: &ObjectRef) -> bool {
+        self.refused.contains(name)
     }
 
     pub(super) fn next_look(&self) -> Option<Instant> {
@@ -271,6 +302,13 @@ impl File {
             }
         }
         self.present = found;
+        self.refused = segments
+            .iter()
+            .flat_map(|(_, segment)| segment.refused.iter().cloned())
+            .collect();
+        if !unclear {
+            self.known = Known::Once;
+        }
     }
 }
 

@@ -94,6 +94,25 @@ fn a_file_counts_as_removed_when_it_stays_away() {
 }
 
 #[test]
+fn a_file_of_another_name_is_read_before_its_old_name_counts_as_removed() {
+    let mut world = World::new();
+    world.write("a.yaml", &pool("a"));
+    world.write("z.yaml", &pool("z"));
+    world.look();
+    world.remove("a.yaml");
+    world.write("b.yaml", &pool("a"));
+    for _ in 0..20 {
+        world.look();
+        assert_eq!(world.names(), ["a", "z"]);
+        world.pass(MISSING);
+    }
+    world.remove("b.yaml");
+    world.look();
+    world.pass(MISSING);
+    assert_eq!(world.look(), ["a"]);
+}
+
+#[test]
 fn a_directory_without_any_file_is_looked_at_for_longer() {
     let mut world = World::new();
     world.write("a.yaml", &pool("a"));

@@ -144,6 +144,7 @@ impl World {
 
     fn see(&self, role: Role, name: &ObjectRef, document: Option<&Document>) -> Option<Object> {
         let sources = Sources {
+            doubted: &BTreeSet::new(),
             role,
             store: &self.store,
             mirror: &self.mirror,

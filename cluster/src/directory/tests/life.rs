@@ -77,9 +77,9 @@ async fn a_service_deleted_while_nobody_looked_terminates_at_the_next_start() {
     place.put("other.yaml", &service("other", 80));
     for role in [Role::Speaker, Role::Controller] {
         let mut seen = Seen::new(&place.cluster(role));
-        seen.until(|seen| seen.service("web").is_some()).await;
+        seen.until(|seen| seen.service("web").is_some_and(|view| view.deleting))
+            .await;
         let view = seen.service("web").unwrap();
-        assert!(view.deleting, "{role:?}");
         assert_eq!(view.uid, first.uid, "{role:?}");
         assert_eq!(view.ports, first.ports, "what it was is kept");
     }
@@ -308,4 +308,48 @@ async fn a_state_folder_that_is_removed_and_made_anew_is_watched_again() {
         fs::remove_dir_all(place.path().join(STATE).join("ipallocations")).unwrap();
         seen.until(|seen| seen.claim().is_none()).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_broken_at_a_start_keeps_what_was_stored_of_it() {
+    let place = Place::new();
+    place.put("web.yaml", &service("web", 80));
+    place.put("pool.yaml", POOL);
+    let first = {
+        let controller = place.cluster(Role::Controller);
+        let mut seen = Seen::new(&controller);
+        seen.until(|seen| seen.port("web").is_some() && seen.synced == Kind::ALL.len())
+            .await;
+        let view = seen.service("web").unwrap();
+        let writer = controller.writer();
+        writer.patch_service_status(hold(&view)).await.unwrap();
+        view
+    };
+    for broken in ["kind: Service\nspec: [\n", "# nothing\n", ""] {
+        place.put("web.yaml", broken);
+        for role in [Role::Speaker, Role::Controller] {
+            let cluster = place.cluster(role);
+            let mut seen = Seen::new(&cluster);
+            seen.until(|seen| seen.synced == Kind::ALL.len()).await;
+            let kept = seen.service("web").unwrap();
+            assert!(!kept.deleting, "{role:?} with {broken:?}");
+            assert_eq!((&kept.uid, &kept.ports), (&first.uid, &first.ports));
+            // What comes after two equal looks comes after them, too.
+            place.put("late.yaml", &service("late", 81));
+            seen.until(|seen| seen.port("late") == Some(81)).await;
+            let mut problems = cluster.problems();
+            let named = problems.wait_for(|problems| !problems.is_empty());
+            timeout(LIMIT, named).await.unwrap().unwrap();
+            assert!(
+                !seen.service("web").unwrap().deleting,
+                "{role:?} with {broken:?}"
+            );
+            fs::remove_file(place.path().join("late.yaml")).unwrap();
+            seen.until(|seen| seen.service("late").is_none()).await;
+        }
+    }
+    let mut seen = Seen::new(&place.cluster(Role::Controller));
+    fs::remove_file(place.path().join("web.yaml")).unwrap();
+    seen.until(|seen| seen.service("web").is_some_and(|view| view.deleting))
+        .await;
 }

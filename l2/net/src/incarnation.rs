@@ -47,7 +47,9 @@ fn write(file: &Path, number: u64) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         make(folder)?;
     }
-    let beside = file.with_extension("new");
+    // Appended, not replaced: nodes whose names differ behind a dot have files of their own.
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
     let mut writer = fs::File::create(&beside)?;
     writeln!(writer, "{number}")?;
     writer.sync_all()?;
@@ -73,6 +75,18 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nodes_whose_names_differ_behind_a_dot_share_no_file() {
+        let folder =
+            std::env::temp_dir().join(format!("ringbolt-incarnation-dots-{}", std::process::id()));
+        // What would be between the two if the extension were replaced.
+        fs::create_dir_all(folder.join("worker.new")).unwrap();
+        let counter = Counter::new(Some(folder.join("worker.a")));
+        assert_eq!(counter.begin(), Incarnation(1));
+        assert_eq!(counter.begin(), Incarnation(2));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn every_life_counts_higher_and_a_lost_file_starts_at_one() {

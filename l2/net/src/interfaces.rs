@@ -74,12 +74,9 @@ async fn session(
             changed
         });
         tokio::select! {
-            change = netlink.changed() => match change? {
-                netlink::Change::Something => {}
-                netlink::Change::NotifyPeers(index) => {
-                    // A full queue means that the announcer has 64 such requests to go: one more says nothing new.
-                    let _full_or_closed = notify.try_send(index);
-                }
+            asking = netlink.changed() => for index in asking? {
+                // A full queue means that the announcer has 64 such requests to go: one more says nothing new.
+                let _full_or_closed = notify.try_send(index);
             },
             asked = asked.changed() => if asked.is_err() { return Ok(()) },
             () = publish.closed() => return Ok(()),

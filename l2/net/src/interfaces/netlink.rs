@@ -2,10 +2,11 @@
 //!
 //! Owns the connection and the reduction of its messages to records. Decides nothing.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
@@ -36,14 +37,6 @@ pub(super) enum NetlinkError {
     Ended,
 }
 
-/// Something to react to.
-pub(super) enum Change {
-    /// Anything: dump again.
-    Something,
-    /// Stations behind the interface should hear of us again.
-    NotifyPeers(IfIndex),
-}
-
 type Messages = std::pin::Pin<Box<dyn Stream<Item = NetlinkPayload<RouteNetlinkMessage>> + Send>>;
 
 /// An open connection that is subscribed to links and addresses.
@@ -72,11 +65,11 @@ impl Netlink {
         tokio::time::timeout(DUMP_TIMEOUT, dump(&self.handle)).await?
     }
 
-    /// The next change. Further notifications that are waiting already are covered by the same dump, so they are
-    /// dropped here, save those that ask for announcements.
-    pub(super) async fn changed(&mut self) -> Result<Change, NetlinkError> {
-        let payload = self.messages.next().await.ok_or(NetlinkError::Ended)?;
-        Ok(change_of(&payload))
+    /// Waits for a change. Gives back the interfaces whose stations should hear of us again; whatever else changed is
+    /// in the next dump.
+    pub(super) async fn changed(&mut self) -> Result<BTreeSet<IfIndex>, NetlinkError> {
+        let asking = next_batch(&mut self.messages).await;
+        asking.ok_or(NetlinkError::Ended)
     }
 }
 
@@ -86,9 +79,22 @@ impl Drop for Netlink {
     }
 }
 
-fn change_of(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Change {
+/// Waits for one notification and takes all that wait behind it: one dump covers them all. `None` when there are no more.
+///
+/// Cancel safety: nothing is taken before the only wait is over.
+async fn next_batch(messages: &mut Messages) -> Option<BTreeSet<IfIndex>> {
+    let first = messages.next().await?;
+    let mut asking: BTreeSet<IfIndex> = asks_for_announcements(&first).into_iter().collect();
+    while let Some(Some(payload)) = messages.next().now_or_never() {
+        asking.extend(asks_for_announcements(&payload));
+    }
+    Some(asking)
+}
+
+/// The interface, where the notification says that stations behind it may have lost track of us.
+fn asks_for_announcements(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Option<IfIndex> {
     let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) = payload else {
-        return Change::Something;
+        return None;
     };
     let announces = link.attributes.iter().any(|attribute| {
         matches!(
@@ -96,11 +102,7 @@ fn change_of(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Change {
             LinkAttribute::Event(LinkEvent::BondingFailover | LinkEvent::NotifyPeers)
         )
     });
-    if announces {
-        Change::NotifyPeers(IfIndex(link.header.index))
-    } else {
-        Change::Something
-    }
+    announces.then_some(IfIndex(link.header.index))
 }
 
 async fn dump(handle: &Handle) -> Result<NodeRecord, NetlinkError> {
@@ -228,3 +230,6 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

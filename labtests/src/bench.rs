@@ -6,6 +6,7 @@
 mod daemon;
 mod originate;
 mod report;
+mod singles;
 mod sink;
 mod usage;
 

@@ -17,8 +17,11 @@ pub(crate) fn say(line: &str) {
 
 /// Prints a line if nothing has been printed for a while.
 pub(crate) fn say_if_silent(line: impl FnOnce() -> String) {
-    let last = *LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_none_or(|last| last.elapsed() >= SILENCE) {
+    let silent = {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        last.get_or_insert_with(Instant::now).elapsed() >= SILENCE
+    };
+    if silent {
         say(&line());
     }
 }

@@ -255,11 +255,22 @@ impl Rack {
 
     /// Starts the controller on the first node.
     pub(crate) fn start_controller(&mut self) -> Result<()> {
-        let first = self.plan.nodes.first().context("a plan has nodes")?;
-        let space = self.node_space(&first.name)?;
+        let first = self
+            .plan
+            .nodes
+            .first()
+            .context("a plan has nodes")?
+            .name
+            .clone();
+        self.start_controller_on(&first)
+    }
+
+    /// Starts a controller on a node, in place of the one the lab knew.
+    pub(crate) fn start_controller_on(&mut self, node: &str) -> Result<()> {
+        let (folder, kept) = (self.lab.folder(), self.lab.kept());
         let daemon =
             self.ringbolt
-                .controller(space, &self.directory, self.lab.folder(), self.lab.kept())?;
+                .controller(self.node_space(node)?, &self.directory, folder, kept)?;
         self.controller = Some(daemon);
         Ok(())
     }

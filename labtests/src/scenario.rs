@@ -4,6 +4,7 @@
 
 mod announcing;
 mod lab_itself;
+mod operations;
 mod segment;
 mod standalone;
 mod tale;
@@ -34,6 +35,7 @@ fn all() -> impl Iterator<Item = &'static Scenario> {
         lab_itself::SCENARIOS,
         announcing::SCENARIOS,
         segment::SCENARIOS,
+        operations::SCENARIOS,
         standalone::SCENARIOS,
         tale::SCENARIOS,
     ]

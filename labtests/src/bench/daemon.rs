@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::sink::{DAEMON, DAEMON_ASN, Range, SINKS, address, asn, daemon};
@@ -24,6 +24,22 @@ pub(super) enum Kind {
     Ringbolt,
     Bird,
     OpenBgpd,
+}
+
+/// Whether routes appear or go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Come,
+    Go,
+}
+
+impl Flow {
+    pub(super) fn turned(self) -> Self {
+        match self {
+            Self::Come => Self::Go,
+            Self::Go => Self::Come,
+        }
+    }
 }
 
 /// A daemon under test.
@@ -172,6 +188,29 @@ impl Subject {
                 Ok(started)
             }
         }
+    }
+
+    /// Lets a range appear or go, beside everything else.
+    pub(super) fn churn(&self, space: &Netns, range: Range, flow: Flow) -> Result<()> {
+        match (self.kind, flow) {
+            (Kind::Ringbolt, Flow::Come) => self
+                .directory()
+                .put("churn.yaml", &documents("churn", range)),
+            (Kind::Ringbolt, Flow::Go) => self.directory().remove("churn.yaml"),
+            (Kind::OpenBgpd, flow) => {
+                let verb = if flow == Flow::Come { "add" } else { "delete" };
+                let routes: String = hosts(range).map(|host| format!("{host}/32\n")).collect();
+                let socket = self.socket().to_string_lossy().into_owned();
+                space
+                    .feed("bgpctl", &["-s", &socket, "network", "bulk", verb], &routes)
+                    .map(drop)
+            }
+            (Kind::Bird, _) => bail!("BIRD cannot follow"),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(super) fn cpu(&self) -> Result<Duration> {

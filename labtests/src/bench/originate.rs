@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::daemon::{Kind, Subject, version};
 use super::report::{Line, Target};
-use super::sink::{DAEMON, Range, SINKS, Sink, address, asn};
+use super::singles::{self, Singles};
+use super::sink::{DAEMON, Range, SINKS, Sink, address, asn, last};
 use crate::lab::{Lab, check_interrupted, link};
 use crate::netns::Netns;
 use crate::node::Ringbolt;
@@ -17,14 +18,8 @@ use crate::wait::{holds_for, wait_for};
 
 const KINDS: [Kind; 3] = [Kind::Ringbolt, Kind::Bird, Kind::OpenBgpd];
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 0);
-const MORE: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 0);
 const SIZES: [u32; 2] = [10_000, 100_000];
 const LIMIT: Duration = Duration::from_secs(60);
-/// How many single routes are added, one after the other, while the machine is idle.
-const SINGLES: u32 = 50;
-/// Quiet before each single route: longer than any daemon holds changes back for company.
-const IDLE: Duration = Duration::from_millis(120);
-
 /// What one daemon needed in one round.
 #[derive(Debug, Clone, Copy)]
 struct Outcome {
@@ -32,9 +27,6 @@ struct Outcome {
     cpu: f64,
     peak_mib: f64,
 }
-
-/// Times of single routes, sorted, in seconds.
-type Singles = Vec<f64>;
 
 pub(super) fn run(ringbolt: &Ringbolt, rounds: usize) -> Result<Vec<Line>> {
     let mut outcomes: BTreeMap<(u32, Kind), Vec<Outcome>> = BTreeMap::new();
@@ -86,35 +78,52 @@ pub(super) fn run(ringbolt: &Ringbolt, rounds: usize) -> Result<Vec<Line>> {
             );
         }
     }
-    for reference in [Kind::OpenBgpd, Kind::Bird] {
-        for (metric, part) in [("p50", 0.5), ("p99", 0.99)] {
-            lines.push(Line {
-                case: "one-more-at-100000".to_owned(),
-                metric,
-                unit: "ms",
-                ours: percentile(&mut singles, Kind::Ringbolt, part) * 1e3,
-                reference: percentile(&mut singles, reference, part) * 1e3,
-                reference_name: names[&reference].clone(),
-                target: Target::Absolute(2.0),
-            });
-        }
-    }
+    lines.extend(single_lines(&singles, &names));
     Ok(lines)
 }
 
-fn percentile(singles: &mut BTreeMap<Kind, Singles>, kind: Kind, part: f64) -> f64 {
-    let times = singles.entry(kind).or_default();
+/// The rows of single routes: idle beside both references, under churn beside the one that can follow it.
+fn single_lines(singles: &BTreeMap<Kind, Singles>, names: &BTreeMap<Kind, String>) -> Vec<Line> {
+    type Times = fn(&Singles) -> &Vec<f64>;
+    let idle: (&str, Times, f64) = ("one-more-at-100000", |all| &all.idle, 2.0);
+    let busy: (&str, Times, f64) = ("one-more-under-churn", |all| &all.busy, 20.0);
+    let rows = [
+        (idle, Kind::OpenBgpd),
+        (idle, Kind::Bird),
+        (busy, Kind::OpenBgpd),
+    ];
+    let line = |((case, times, most), reference): ((&str, Times, f64), Kind), metric, part| {
+        let of = |kind: Kind| {
+            singles
+                .get(&kind)
+                .map_or(f64::NAN, |all| percentile(times(all), part))
+        };
+        Line {
+            case: case.to_owned(),
+            metric,
+            unit: "ms",
+            ours: of(Kind::Ringbolt) * 1e3,
+            reference: of(reference) * 1e3,
+            reference_name: names[&reference].clone(),
+            target: Target::Absolute(most),
+        }
+    };
+    rows.into_iter()
+        .flat_map(|row| [line(row, "p50", 0.5), line(row, "p99", 0.99)])
+        .collect()
+}
+
+/// The time that `part` of all are at or below.
+fn percentile(times: &[f64], part: f64) -> f64 {
+    let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
+    let count: f64 = times.iter().map(|_| 1.0).sum();
     let below = times
         .iter()
         .zip(1_u32..)
-        .filter(|(_, rank)| f64::from(*rank) < part * count(times))
+        .filter(|(_, rank)| f64::from(*rank) < part * count)
         .count();
     times.get(below).copied().unwrap_or(f64::NAN)
-}
-
-fn count(times: &[f64]) -> f64 {
-    times.iter().map(|_| 1.0).sum()
 }
 
 /// One daemon, from its start to its end. With the largest size it also announces single routes.
@@ -144,21 +153,9 @@ fn measure(kind: Kind, ringbolt: &Ringbolt, size: u32) -> Result<(Outcome, Singl
     let started = subject.trigger(&daemon)?;
     let time = last(&sinks)? - started;
     let cpu = settled_cpu(&mut subject)?.saturating_sub(before);
-    let mut singles = Vec::new();
+    let mut singles = Singles::default();
     if size == SIZES[1] {
-        for number in 0..SINGLES {
-            let host = Ipv4Addr::from(u32::from(MORE) + number);
-            // A change that follows another is batched with it for a while; the row is about an idle speaker.
-            std::thread::sleep(IDLE);
-            sinks.iter().try_for_each(|sink| {
-                sink.expect(Range {
-                    first: host,
-                    count: 1,
-                })
-            })?;
-            let started = subject.one_more(&daemon, host)?;
-            singles.push((last(&sinks)? - started).as_secs_f64());
-        }
+        singles = singles::measure(&subject, &daemon, &sinks)?;
     }
     let kib = u32::try_from(subject.peak_kib()?).unwrap_or(u32::MAX);
     let outcome = Outcome {
@@ -184,15 +181,6 @@ fn dial_all(subject: &mut Subject, load: &Netns) -> Result<Vec<Sink>> {
         .collect()
 }
 
-/// When the last sink had everything.
-fn last(sinks: &[Sink]) -> Result<Instant> {
-    let times: Vec<Instant> = sinks
-        .iter()
-        .map(|sink| sink.wait(LIMIT))
-        .collect::<Result<_>>()?;
-    times.into_iter().max().context("there are sinks")
-}
-
 /// Processor time once the daemon has come to rest: work that trails behind counts too.
 fn settled_cpu(subject: &mut Subject) -> Result<Duration> {
     holds_for(
@@ -202,3 +190,6 @@ fn settled_cpu(subject: &mut Subject) -> Result<Duration> {
     )?;
     subject.cpu()
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,18 @@ impl Sink {
     }
 }
 
+/// When the last of them had everything it waits for.
+pub(super) fn last(sinks: &[Sink]) -> Result<Instant> {
+    let times: Vec<Instant> = sinks
+        .iter()
+        .map(|sink| sink.wait(LIMIT))
+        .collect::<Result<_>>()?;
+    times.into_iter().max().context("there are sinks")
+}
+
+/// How long a range may take to arrive.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// A TCP connection from one of several addresses.
 fn connect(from: Ipv4Addr, to: Ipv4Addr) -> Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;

@@ -204,10 +204,18 @@ fn owner(space: &str) -> Option<u32> {
     pid.parse().ok()
 }
 
-/// Whether a process of this program runs under that id; ids are used again.
+/// Whether a process of this program runs under that id.
 fn is_running(pid: u32) -> bool {
-    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    comm.trim() == PROGRAM
+    is_living_lab(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
+}
+
+/// Reads /proc/PID/status: ids are used again, and a killed process keeps its id until it is waited for.
+fn is_living_lab(status: &str) -> bool {
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map(str::trim).unwrap_or_default()
+    };
+    field("Name:") == PROGRAM && !field("State:").starts_with(['Z', 'X'])
 }
 
 /// An error when somebody asked the lab to end.

@@ -273,7 +273,7 @@ impl Announcer {
         let late = now.saturating_duration_since(due);
         if late > STALL {
             for segment in self.segments.values_mut() {
-                segment.forgive(late);
+                segment.forgive(late, now);
             }
             // Forgiven once: the next frame of the pile finds nothing overdue.
             self.deadline = Some((now, wake));

@@ -326,8 +326,10 @@ impl Segment {
     }
 
     /// We did not listen for `pause`: nothing that should have happened meanwhile is held against anybody.
-    pub(super) fn forgive(&mut self, pause: Duration) {
+    pub(super) fn forgive(&mut self, pause: Duration, now: Instant) {
         self.members.forgive(pause);
+        // Nor is it held for us: who has just been away is not stable.
+        self.standing_since = now;
         if let Phase::Listening { since } = &mut self.phase {
             *since += pause;
         }

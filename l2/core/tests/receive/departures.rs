@@ -1,11 +1,15 @@
 //! Draining and leaving asked for twice, or one after the other: every request is answered by its event, because somebody
-//! waits for it.
+//! waits for it. And being away without having said so.
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ringbolt_l2::announcer::{Event, Identity, Input};
-use ringbolt_l2::types::{ClusterId, Incarnation, Instance, NodeName};
+use ringbolt_l2::announcer::{Advertisement, EligibleNodes, Event, Identity, Input};
+use ringbolt_l2::types::{ClusterId, Incarnation, Instance, NodeName, Standing};
 
-use crate::fixture::{ETH, Fixture, events};
+use crate::fixture::{
+    ETH, Fixture, OWN4, advertisement, claim_record, eligible_record, events, hello_record,
+    with_nodes,
+};
 
 /// How often the end of a drain, and of a departure, has been said since the last call.
 fn said_ends(fixture: &mut Fixture) -> (usize, usize) {
@@ -67,4 +71,40 @@ fn another_cluster_does_not_end_a_drain() {
     }));
     fixture.pass(Duration::from_secs(20));
     assert!(fixture.announcer.owned(ETH).is_empty());
+}
+
+#[test]
+fn after_a_long_pause_of_the_process_an_address_returns_only_when_it_has_been_stable_again() {
+    let mut fixture = Fixture::settled();
+    let standing = Some(Standing {
+        preference: 10,
+        weight: 1,
+    });
+    fixture.give(Input::SetAdvertisements(vec![Advertisement {
+        standing,
+        ..advertisement()
+    }]));
+    fixture.give(Input::SetAddresses(vec![with_nodes(
+        OWN4.into(),
+        EligibleNodes::Any,
+    )]));
+    fixture.pass(Duration::from_secs(60));
+    assert_eq!(fixture.announcer.owned(ETH), [IpAddr::from(OWN4)]);
+    fixture.now += Duration::from_secs(10);
+    fixture.member_says(vec![
+        hello_record(),
+        eligible_record(),
+        claim_record(OWN4.into(), 9),
+    ]);
+    assert!(
+        fixture.announcer.owned(ETH).is_empty(),
+        "it was claimed meanwhile"
+    );
+    fixture.pass(Duration::from_secs(28));
+    assert!(
+        fixture.announcer.owned(ETH).is_empty(),
+        "it returned too early"
+    );
+    fixture.pass(Duration::from_secs(6));
+    assert_eq!(fixture.announcer.owned(ETH), [IpAddr::from(OWN4)]);
 }

@@ -3,6 +3,10 @@
 //! It never waits for anything but its sources: sockets are non-blocking, a frame the kernel does not take is given
 //! back as `SendFailed`. Within a turn frames are answered one by one, each before the next is read.
 //!
+//! Sources are looked at in a fixed order: requests and link events, which are few; then frames, a bounded number per
+//! turn; then time, which after a turn of frames has its turn in any case. So no flood keeps the others waiting, and
+//! after a pause of the process nothing is announced before what was said meanwhile has been read.
+//!
 //! Cancel safety: every branch of the `select!` is a wait without effect; what was read is handled outside of it.
 
 mod events;
@@ -27,10 +31,14 @@ use crate::joins::Joins;
 use crate::ports::{Channel, Ports, SPEAKERS_GROUP, Writer};
 use crate::seal::{KeyRing, OpenError, Opened, Seal};
 
-/// Stats follow an event this soon, so that a burst of events costs one snapshot.
+/// Stats follow an event this soon, so that a burst of events costs one snapshot; later where a snapshot takes more than
+/// a twentieth of it.
 const STATS_AFTER_EVENT: Duration = Duration::from_millis(100);
-/// Stats without an event: counters move on.
+const COST_AFTER_EVENT: u32 = 20;
+/// Stats without an event: counters move on. Later where a snapshot takes more than a thousandth of it.
 const STATS_IDLE: Duration = Duration::from_secs(2);
+const COST_IDLE: u32 = 1_000;
+const STATS_IDLE_MAX: Duration = Duration::from_secs(30);
 /// Shortest Ethernet frame without its checksum.
 const FRAME_BYTES_MIN: usize = 60;
 
@@ -45,16 +53,18 @@ pub(crate) async fn run(
     loop {
         let wake = driver.wake();
         tokio::select! {
+            biased;
             request = requests.recv() => match request {
                 Some(request) => driver.request(request, &interfaces.asked_for),
                 None => return,
             },
-            () = poll_fn(|context| driver.ports.poll_readable(context)) => driver.read(),
-            changed = interfaces.current.changed() => if changed.is_ok() {
+            // A pattern that an ended task does not match, so that its end costs no endless turns.
+            Ok(()) = interfaces.current.changed() => {
                 let current = interfaces.current.borrow_and_update().clone();
                 driver.interfaces(current);
-            },
+            }
             Some(index) = interfaces.notify.recv() => driver.handle(Input::NotifyPeers { interface: index }),
+            () = poll_fn(|context| driver.ports.poll_readable(context)) => driver.turn(),
             () = tokio::time::sleep_until(wake.into()) => driver.tick(),
         }
     }
@@ -66,6 +76,8 @@ struct Driver {
     station: Station,
     publish: watch::Sender<Arc<Stats>>,
     interfaces: Vec<Interface>,
+    /// Those of them that the core was told of.
+    usable: Vec<Interface>,
 }
 
 impl Driver {
@@ -75,6 +87,7 @@ impl Driver {
             station: Station::new(settings),
             publish,
             interfaces: Vec::new(),
+            usable: Vec::new(),
         }
     }
 
@@ -91,8 +104,9 @@ impl Driver {
     fn request(&mut self, request: Request, asked_for: &watch::Sender<BTreeSet<InterfaceName>>) {
         match request {
             Request::Cluster(cluster) => {
-                let identity = self.station.identify(cluster);
-                self.handle(Input::SetNode(identity));
+                if let Some(identity) = self.station.identify(cluster) {
+                    self.handle(Input::SetNode(identity));
+                }
             }
             Request::Keys(ring) => {
                 let keys = self.station.set_keys(ring);
@@ -118,7 +132,11 @@ impl Driver {
                 self.station.draining.push(done);
                 self.handle(Input::Drain);
             }
-            Request::Undrain => self.handle(Input::Undrain),
+            Request::Undrain => {
+                // Whoever still waits for a hand-over learns that there is none.
+                self.station.draining.clear();
+                self.handle(Input::Undrain);
+            }
             Request::Leave(done) => {
                 self.station.leaving.push(done);
                 self.handle(Input::Leave);
@@ -135,15 +153,33 @@ impl Driver {
 
     /// Opens what can be opened, and tells the core about those interfaces alone: it must not claim where it is deaf.
     fn open_ports(&mut self) {
+        // An index that another device has got: for the core one interface goes and another one comes.
+        self.ports.close_lost();
+        self.tell_interfaces();
         self.ports.keep(&self.interfaces);
-        self.station.joins.keep(|index| self.ports.is_open(index));
-        let usable = self
+        self.tell_interfaces();
+    }
+
+    fn tell_interfaces(&mut self) {
+        let usable: Vec<Interface> = self
             .interfaces
             .iter()
             .filter(|interface| self.ports.is_open(interface.index))
             .cloned()
             .collect();
-        self.handle(Input::SetInterfaces(usable));
+        if usable != self.usable {
+            self.usable.clone_from(&usable);
+            self.station.joins.keep(|index| self.ports.is_open(index));
+            self.handle(Input::SetInterfaces(usable));
+        }
+    }
+
+    /// Frames first, a bounded number; then what is due, however many more there are.
+    fn turn(&mut self) {
+        self.read();
+        if self.wake() <= Instant::now() {
+            self.tick();
+        }
     }
 
     fn read(&mut self) {
@@ -162,8 +198,7 @@ impl Driver {
         if self.station.stats_due > now {
             return;
         }
-        self.station.stats_due = now + STATS_IDLE;
-        if !self.ports.failures().is_empty() {
+        if !self.ports.failures().is_empty() || self.ports.any_lost() {
             self.open_ports();
         }
         self.publish.send_replace(Arc::new(Stats {
@@ -173,18 +208,21 @@ impl Driver {
             kernel_drops: self.ports.drops(),
             sealed_refused: self.station.sealed_refused,
         }));
+        self.station.stats_made(now, Instant::now());
     }
 }
 
 /// The announcer with its seal and its group memberships; it writes through whatever [`Writer`] it is lent.
 struct Station {
     settings: Settings,
+    cluster: Option<ClusterId>,
     core: Announcer,
     joins: Joins,
     seal: Option<Seal>,
     keys: KeyRing,
     counter: Counter,
     stats_due: Instant,
+    stats_cost: Duration,
     sealed_refused: u64,
     draining: Vec<oneshot::Sender<Drained>>,
     leaving: Vec<oneshot::Sender<()>>,
@@ -195,31 +233,36 @@ impl Station {
         let counter = Counter::new(settings.incarnation_file.clone());
         Self {
             settings,
+            cluster: None,
             core: Announcer::new(),
             joins: Joins::default(),
             seal: None,
             keys: KeyRing::new(),
             counter,
             stats_due: Instant::now(),
+            stats_cost: Duration::ZERO,
             sealed_refused: 0,
             draining: Vec::new(),
             leaving: Vec::new(),
         }
     }
 
-    /// A life in this cluster begins: the next incarnation, and a seal of its own.
-    fn identify(&mut self, cluster: ClusterId) -> Identity {
+    /// A life in this cluster begins: the next incarnation, and a seal of its own. `None` where it has begun before.
+    fn identify(&mut self, cluster: ClusterId) -> Option<Identity> {
+        if self.cluster.replace(cluster) == Some(cluster) {
+            return None;
+        }
         let node = self.settings.node.clone();
         let (incarnation, instance) = (self.counter.begin(), random_instance());
         let mut seal = Seal::new(cluster, node.clone(), incarnation, instance);
         seal.set_keys(self.keys.clone());
         self.seal = Some(seal);
-        Identity {
+        Some(Identity {
             cluster,
             node,
             incarnation,
             instance,
-        }
+        })
     }
 
     fn set_keys(&mut self, ring: KeyRing) -> Keys {
@@ -337,7 +380,15 @@ impl Station {
     }
 
     fn stats_soon(&mut self) {
-        self.stats_due = self.stats_due.min(Instant::now() + STATS_AFTER_EVENT);
+        let delay = STATS_AFTER_EVENT.max(self.stats_cost * COST_AFTER_EVENT);
+        self.stats_due = self.stats_due.min(Instant::now() + delay);
+    }
+
+    /// A snapshot was begun and published at these times.
+    fn stats_made(&mut self, begun: Instant, published: Instant) {
+        self.stats_cost = published.saturating_duration_since(begun);
+        let idle = (self.stats_cost * COST_IDLE).clamp(STATS_IDLE, STATS_IDLE_MAX);
+        self.stats_due = published + idle;
     }
 }
 
@@ -393,17 +444,4 @@ fn random_instance() -> Instance {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sealed_frame_survives_padding_and_no_cut() {
-        let (source, payload) = (MacAddr([2, 0, 0, 0, 0, 1]), [7; 20]);
-        let frame = sealed_frame(source, &payload);
-        assert_eq!(frame.len(), FRAME_BYTES_MIN);
-        assert_eq!(sealed_parts(&frame), Some((source, &payload[..])));
-        for length in 0..ETHERNET_HEADER + 2 + payload.len() {
-            assert_eq!(sealed_parts(&frame[..length]), None, "cut at {length}");
-        }
-    }
-}
+mod tests;

@@ -28,7 +28,8 @@ pub struct Settings {
     pub incarnation_file: Option<PathBuf>,
 }
 
-/// How things stand, at a human pace: after each event within 100 ms, else every 2 s.
+/// How things stand, at a human pace: 100 ms after an event, else every 2 s; more rarely where many addresses make a
+/// snapshot dear, every 30 s at least.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
     /// The announcer's own.

@@ -46,12 +46,14 @@ impl PortError {
 /// Which socket a frame came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Channel {
+    Sealed,
     Arp,
     Ndp,
-    Sealed,
 }
 
-const CHANNELS: [Channel; 3] = [Channel::Arp, Channel::Ndp, Channel::Sealed];
+/// In the order they are read: after a pause of the process it should first learn what it does not own any more, and
+/// only then answer the questions that piled up.
+const CHANNELS: [Channel; 3] = [Channel::Sealed, Channel::Arp, Channel::Ndp];
 
 #[derive(Debug)]
 struct Port {
@@ -80,6 +82,16 @@ impl Ports {
             buffer: vec![0; FRAME_BYTES_MAX],
             drops: 0,
         }
+    }
+
+    /// Whether the device behind some socket is gone although its index is in use: another device has got it.
+    pub(crate) fn any_lost(&self) -> bool {
+        self.open.iter().any(|(index, port)| port.is_lost(*index))
+    }
+
+    /// Closes the ports whose device is gone.
+    pub(crate) fn close_lost(&mut self) {
+        self.open.retain(|index, port| !port.is_lost(*index));
     }
 
     /// Opens what is new, closes what is gone, tries again what failed.
@@ -149,8 +161,9 @@ impl Ports {
                         }
                     }
                     Ok(None) => break,
+                    // ENETDOWN: told once per change, and found by the first read after it; netlink has said the rest.
+                    Err(error) if error.kind() == io::ErrorKind::NetworkDown => {}
                     Err(error) => {
-                        // ENETDOWN and its like are told once per change by the kernel; netlink says the rest.
                         warn!(interface = %index, %error, "reading failed");
                         break;
                     }
@@ -192,19 +205,25 @@ impl Port {
             name: interface.name.to_string(),
             mac: interface.mac,
             sockets: [
+                open(ETHERTYPE_RINGBOLT, &filter::sealed(), Some(SPEAKERS_GROUP))?,
                 open(ETHERTYPE_ARP, &filter::arp(), None)?,
                 open(ETHERTYPE_IPV6, &filter::ndp(), None)?,
-                open(ETHERTYPE_RINGBOLT, &filter::sealed(), Some(SPEAKERS_GROUP))?,
             ],
         })
     }
 
+    fn is_lost(&self, index: IfIndex) -> bool {
+        let bound =
+            |socket: &PacketSocket| socket.bound_to().is_ok_and(|bound| bound == Some(index));
+        !self.sockets.iter().all(bound)
+    }
+
     fn socket(&self, channel: Channel) -> &PacketSocket {
-        let [arp, ndp, sealed] = &self.sockets;
+        let [sealed, arp, ndp] = &self.sockets;
         match channel {
+            Channel::Sealed => sealed,
             Channel::Arp => arp,
             Channel::Ndp => ndp,
-            Channel::Sealed => sealed,
         }
     }
 }
@@ -240,3 +259,6 @@ fn ethertype(frame: &[u8]) -> Option<u16> {
         .last_chunk::<2>()
         .map(|bytes| u16::from_be_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests;

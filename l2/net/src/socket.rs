@@ -99,6 +99,19 @@ impl PacketSocket {
         }
     }
 
+    /// The interface the socket is bound to. `None` when that one is gone: the kernel binds no socket to a new device
+    /// that gets an old index.
+    pub(crate) fn bound_to(&self) -> io::Result<Option<IfIndex>> {
+        let address = self.socket.get_ref().local_addr()?;
+        if address.len() < length_of_link_address() {
+            return Ok(None);
+        }
+        // SAFETY: the address of a packet socket is a sockaddr_ll, and it is as long as one up to its link address; the
+        // storage behind it is larger and aligned for every form of address.
+        let link = unsafe { &*address.as_ptr().cast::<libc::sockaddr_ll>() };
+        Ok(u32::try_from(link.sll_ifindex).ok().map(IfIndex))
+    }
+
     /// Frames the kernel dropped for lack of room since the last call (`PACKET_STATISTICS`).
     pub(crate) fn take_drops(&self) -> io::Result<u32> {
         let mut statistics = libc::tpacket_stats {
@@ -176,6 +189,12 @@ fn set_option<T>(socket: &Socket, level: i32, name: i32, value: &T) -> io::Resul
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Length of a sockaddr_ll without its link address, which the kernel leaves out where the device is gone.
+fn length_of_link_address() -> libc::socklen_t {
+    libc::socklen_t::try_from(std::mem::offset_of!(libc::sockaddr_ll, sll_addr))
+        .expect("socket structures are small")
 }
 
 fn length_of<T>() -> libc::socklen_t {

@@ -69,6 +69,13 @@ async fn a_frame_sent_on_loopback_is_read_by_another_socket() {
 }
 
 #[tokio::test]
+async fn a_socket_knows_its_interface() {
+    let filter = filter::sealed();
+    let Some(socket) = open(&filter) else { return };
+    assert_eq!(socket.bound_to().unwrap(), Some(LOOPBACK));
+}
+
+#[tokio::test]
 async fn the_kernel_takes_every_filter() {
     for filter in [filter::arp(), filter::ndp(), filter::sealed()] {
         if open(&filter).is_none() {

@@ -3,12 +3,12 @@
 //! Owns the life of the process. A daemon ends only when told to (SIGTERM, SIGINT), never because
 //! of an object, a peer or a port.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use ringbolt_cluster::{Cluster, DirectoryOptions, Role};
 use ringbolt_config::NodeName;
+use ringbolt_config::service::{Classes, Provider};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,12 +36,7 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
     }
     logs::install(&logs);
     let settings = ringbolt_controller::Settings {
-        provider: if default_provider {
-            ringbolt_controller::Provider::Default
-        } else {
-            ringbolt_controller::Provider::ClassedOnly
-        },
-        classes: classes.into_iter().collect(),
+        classes: self::classes(default_provider, classes),
         ..ringbolt_controller::Settings::standalone()
     };
     runtime::build_daemon()?.block_on(async {
@@ -109,18 +104,16 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
     })
 }
 
-/// The speaker's way to say which Services are ours.
-pub(crate) fn classes(
-    default_provider: bool,
-    named: Vec<String>,
-) -> ringbolt_speaker::settings::Classes {
-    ringbolt_speaker::settings::Classes {
-        provider: if default_provider {
-            ringbolt_speaker::settings::Provider::Default
-        } else {
-            ringbolt_speaker::settings::Provider::ClassedOnly
-        },
-        named: named.into_iter().collect::<BTreeSet<String>>(),
+/// The flags of both daemons that say which Services are ours.
+fn classes(default_provider: bool, named: Vec<String>) -> Classes {
+    let provider = if default_provider {
+        Provider::Default
+    } else {
+        Provider::ClassedOnly
+    };
+    Classes {
+        provider,
+        named: named.into_iter().collect(),
     }
 }
 

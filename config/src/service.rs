@@ -5,6 +5,7 @@
 //! ambiguous. The view knows nothing of pools, nodes or other Services.
 
 pub mod annotations;
+mod classes;
 pub mod problem;
 mod status;
 
@@ -20,6 +21,7 @@ use crate::api::condition::Condition;
 use crate::names::{PoolName, ResourceVersion, ServiceKey, SharingKey, Uid};
 
 pub use annotations::ServiceAttributes;
+pub use classes::{Classes, Provider};
 pub use problem::{Concern, Field, ServiceProblem};
 pub use status::{Ingress, IpMode, StatusWriter};
 

@@ -32,4 +32,4 @@ pub use family::Family;
 pub use index::KINDS;
 pub use projector::ALLOCATED;
 pub use run::{Handles, run};
-pub use settings::{Provider, Settings};
+pub use settings::Settings;

@@ -20,7 +20,7 @@ use ringbolt_config::{PoolName, ServiceView, Uid};
 use crate::Family;
 use crate::allocator::{Allocator, Pick, Request, Verdict};
 use crate::refusal::Refusal;
-use crate::settings::{Provider, Settings};
+use crate::settings::Settings;
 
 pub(crate) use ask::{request, tenancy};
 
@@ -40,11 +40,11 @@ pub enum Ownership {
 impl Ownership {
     /// Reads it off a Service.
     pub fn of(settings: &Settings, view: &ServiceView) -> Self {
-        match (&view.class, settings.provider) {
+        match &view.class {
             _ if !view.is_load_balancer() => Self::OtherType,
-            (Some(class), _) if settings.classes.contains(&**class) => Self::ByClass,
-            (None, Provider::Default) => Self::ByDefault,
-            _ => Self::OtherClass,
+            _ if !settings.classes.include(view) => Self::OtherClass,
+            Some(_) => Self::ByClass,
+            None => Self::ByDefault,
         }
     }
 

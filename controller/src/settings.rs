@@ -1,27 +1,14 @@
 //! What the controller is told at start.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The class that is ours without any setting.
-pub const DEFAULT_CLASS: &str = "ringbolt.io/ringbolt";
-
-/// Whether Services without a class are ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// They are.
-    Default,
-    /// Only Services that name one of our classes are.
-    ClassedOnly,
-}
+use ringbolt_config::service::Classes;
 
 /// How the controller works. Made once, from flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Who looks after Services without a class.
-    pub provider: Provider,
-    /// The values of `spec.loadBalancerClass` that are ours.
-    pub classes: BTreeSet<String>,
+    /// Which Services are ours.
+    pub classes: Classes,
     /// How long after a withdrawal's first sign an address may still be in use (contracts 1.2).
     pub taking_bound: Duration,
 }
@@ -44,8 +31,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            provider: Provider::Default,
-            classes: BTreeSet::from([DEFAULT_CLASS.to_owned()]),
+            classes: Classes::default(),
             taking_bound: Self::CLUSTER_BOUND,
         }
     }

@@ -16,9 +16,9 @@ use ringbolt_config::names::{Kind, NodeName, ObjectRef, ServiceKey, SharingKey};
 use ringbolt_config::namespace::NamespaceView;
 use ringbolt_config::node::NodeView;
 use ringbolt_config::object::Object;
+use ringbolt_config::service::Classes;
 use ringbolt_config::service::{ServiceAttributes, ServiceView, TrafficPolicy};
 
-use crate::settings::Classes;
 pub use endpoints::{Endpoints, FamilyEndpoints};
 
 pub mod endpoints;

@@ -33,4 +33,4 @@ pub mod settings;
 mod status;
 
 pub use run::{Handles, run};
-pub use settings::{Classes, ExcludeLabel, OnTerm, Provider, Settings};
+pub use settings::{ExcludeLabel, OnTerm, Settings};

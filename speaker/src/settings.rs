@@ -1,49 +1,10 @@
 //! What a speaker is told when it starts. Everything else comes from objects.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ringbolt_config::names::NodeName;
-use ringbolt_config::service::{DEFAULT_CLASS, ServiceView};
-
-/// Whether Services without a class are ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// They are.
-    Default,
-    /// Only Services that name one of our classes are.
-    ClassedOnly,
-}
-
-/// Which Services are ours (semantics rule 1). Immutable while the process lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Classes {
-    /// Whether Services without a class are ours.
-    pub provider: Provider,
-    /// The classes that are ours.
-    pub named: BTreeSet<String>,
-}
-
-impl Default for Classes {
-    fn default() -> Self {
-        Self {
-            provider: Provider::Default,
-            named: BTreeSet::from([DEFAULT_CLASS.to_owned()]),
-        }
-    }
-}
-
-impl Classes {
-    /// Whether the Service is ours to announce, by type and class.
-    pub fn include(&self, service: &ServiceView) -> bool {
-        service.is_load_balancer()
-            && match service.class.as_deref() {
-                None => self.provider == Provider::Default,
-                Some(class) => self.named.contains(class),
-            }
-    }
-}
+use ringbolt_config::service::Classes;
 
 /// Whether the label `node.kubernetes.io/exclude-from-external-load-balancers` is obeyed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,13 +2,19 @@
 //! and one peer, as the JSON a source holds.
 
 use ringbolt_cluster::Listing;
-use ringbolt_config::{Kind, Object, decode};
+use ringbolt_config::{Kind, NodeName, Object, decode};
 use serde_json::{Value, json};
 
-/// The objects as a cluster lists them.
+/// The objects as a cluster lists them; the speaker of every Speaker object runs.
 pub(crate) fn listing(objects: impl IntoIterator<Item = Value>) -> Listing {
+    let objects: Vec<Object> = objects.into_iter().map(object).collect();
+    let speaker = |object: &Object| match object {
+        Object::Speaker(_) => object.object_ref().name.parse::<NodeName>().ok(),
+        _ => None,
+    };
     Listing {
-        objects: objects.into_iter().map(object).collect(),
+        present: objects.iter().filter_map(speaker).collect(),
+        objects,
         problems: [].into(),
         skipped: Default::default(),
         events: Vec::new(),

@@ -11,6 +11,8 @@ mod services;
 mod table;
 mod view;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use ringbolt_cluster::{Cluster, Role};
 use ringbolt_config::Kind;
@@ -25,6 +27,11 @@ pub(crate) use view::View;
 /// What people should know before they wonder.
 const PING: &str =
     "A Service address answers on the ports of its Service; nobody answers ping on it.";
+
+/// Reason where a Speaker object is left of a speaker that does not run.
+const SPEAKER_GONE: &str = "SpeakerGone";
+/// How often it is looked who lives: the death of a speaker changes no object.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Reads once and prints, or prints again after each change.
 pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
@@ -48,7 +55,10 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
             if !watch {
                 return Ok(Verdict::Good);
             }
-            changes.next().await;
+            tokio::select! {
+                _ = changes.next() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     })
 }

@@ -21,12 +21,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ringbolt_config::{Kind, Object, ObjectRef};
+use ringbolt_config::{Kind, NodeName, Object, ObjectRef};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::hub::{Hub, Subscription};
-use crate::source::{ClusterId, Leadership, Listing, ReadError, SourceProblem, Trouble};
+use crate::source::{ClusterId, Leadership, Listing, Presence, ReadError, SourceProblem, Trouble};
 use crate::writer::{InvalidReason, UnavailableCause, WriteError};
 
 mod catalog;
@@ -44,6 +44,7 @@ mod mirror;
 mod notices;
 mod observer;
 mod outlets;
+mod presence;
 mod record;
 mod stamp;
 mod status;
@@ -222,6 +223,10 @@ impl Directory {
         leadership::lead(&self.settings.state).await
     }
 
+    pub(crate) fn announce_presence(&self, node: &NodeName) -> Presence {
+        presence::announce(&self.settings.state, node)
+    }
+
     pub(crate) async fn read_all(&self) -> Result<Listing, ReadError> {
         let mut problems = self.problems();
         let mut synced = self.hub.subscribe(&[Kind::ALL[0]]);
@@ -237,12 +242,16 @@ impl Directory {
             }
         }
         let state = self.settings.state.clone();
-        let events = tokio::task::spawn_blocking(move || journal::read(&state)).await;
+        let beside = move || (journal::read(&state), presence::present(&state));
+        let (events, present) = tokio::task::spawn_blocking(beside)
+            .await
+            .unwrap_or_default();
         Ok(Listing {
             objects: self.hub.objects(),
             problems: Arc::clone(&problems.borrow()),
             skipped: Arc::clone(&self.inlets.skipped.borrow()),
-            events: events.unwrap_or_default(),
+            events,
+            present,
         })
     }
 

@@ -31,8 +31,8 @@ pub mod writer;
 
 pub use directory::{DirectoryOptions, Role, WatchMode, standalone_defaults};
 pub use source::{
-    Change, Cluster, ClusterId, Leadership, Listing, ReadError, Severity, SourceProblem, Trouble,
-    Watch,
+    Change, Cluster, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Severity,
+    SourceProblem, Trouble, Watch,
 };
 pub use writer::{
     Drain, Event, EventType, FinalizerChange, InvalidReason, Part, RecordedEvent,

@@ -4,12 +4,12 @@
 //! Nothing here knows files or HTTP. Dispatch to the back end is by `enum`, so that the set of
 //! back ends is closed and the face has no generic parameter for callers to carry around.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringbolt_config::{Kind, Object, ObjectRef};
+use ringbolt_config::{Kind, NodeName, Object, ObjectRef};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,14 @@ impl Cluster {
         }
     }
 
+    /// Lets others see that the speaker of this node lives, until the returned guard is dropped or
+    /// the process ends, however it does. Call inside a tokio runtime.
+    pub fn announce_presence(&self, node: &NodeName) -> Presence {
+        match &self.back_end {
+            BackEnd::Directory(directory) => directory.announce_presence(node),
+        }
+    }
+
     /// Everything once, for commands that look and leave. Waits for the first complete reading.
     pub async fn read_all(&self) -> Result<Listing, ReadError> {
         match &self.back_end {
@@ -179,6 +187,49 @@ impl Drop for Leadership {
     }
 }
 
+/// How far [`Cluster::announce_presence`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresenceState {
+    /// Nobody sees it yet; it is tried.
+    Pending,
+    /// Others see that this speaker lives.
+    Announced,
+    /// Another live process is seen under the same name.
+    Duplicate,
+}
+
+/// That a speaker lives, as others see it. Dropping it, and the end of the process, take it back.
+#[derive(Debug)]
+pub struct Presence {
+    state: watch::Receiver<PresenceState>,
+    end: CancellationToken,
+}
+
+impl Presence {
+    pub(crate) fn new(state: watch::Receiver<PresenceState>, end: CancellationToken) -> Self {
+        Self { state, end }
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> PresenceState {
+        *self.state.borrow()
+    }
+
+    /// Returns when the state is another than at the last return. Cancel safe.
+    pub async fn changed(&mut self) {
+        if self.state.changed().await.is_err() {
+            // The runtime is ending; nothing will change.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
 /// Everything a cluster held at one time.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -190,6 +241,8 @@ pub struct Listing {
     pub skipped: Arc<BTreeMap<String, usize>>,
     /// What was reported about objects lately, oldest first.
     pub events: Vec<RecordedEvent>,
+    /// Nodes whose speaker lives at this moment, whatever its Speaker object says.
+    pub present: BTreeSet<NodeName>,
 }
 
 /// Why [`Cluster::read_all`] has no answer.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ringbolt_bgp_net::{ListenerState, Stats as BgpStats};
-use ringbolt_cluster::{SourceProblem, Writer};
+use ringbolt_cluster::{PresenceState, SourceProblem, Writer};
 use ringbolt_config::api::condition::Condition;
 use ringbolt_config::api::speaker::{Speaker, SpeakerStatus};
 use ringbolt_l2_net::Stats as L2Stats;
@@ -39,6 +39,7 @@ pub(crate) struct Outside<'a> {
     pub(crate) layer2: Option<Arc<L2Stats>>,
     pub(crate) source: Arc<[SourceProblem]>,
     pub(crate) keys: &'a KeySource,
+    pub(crate) presence: PresenceState,
 }
 
 /// What the last report was made of, as far as it is compared.
@@ -48,6 +49,7 @@ struct Shown {
     bgp: Option<Arc<BgpStats>>,
     layer2: Option<Arc<L2Stats>>,
     source: Arc<[SourceProblem]>,
+    presence: PresenceState,
 }
 
 /// Makes reports.
@@ -134,6 +136,7 @@ impl Reporter {
             bgp: outside.bgp,
             layer2: outside.layer2,
             source: outside.source,
+            presence: outside.presence,
         });
     }
 
@@ -185,6 +188,7 @@ impl Outside<'_> {
             source: &self.source,
             keys: self.keys.problem(),
             key_ids: self.keys.ids(),
+            presence: self.presence,
             now,
             time,
         }
@@ -199,6 +203,7 @@ impl Shown {
             && same_sessions(self.bgp.as_deref(), outside.bgp.as_deref())
             && same_segments(self.layer2.as_deref(), outside.layer2.as_deref())
             && self.source == outside.source
+            && self.presence == outside.presence
     }
 }
 

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use ringbolt_bgp::router::ShutdownMode;
-use ringbolt_cluster::{Change, Cluster};
+use ringbolt_cluster::{Change, Cluster, Presence, PresenceState};
 use ringbolt_config::names::Kind;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::keys::KeySource;
 use crate::layer2::Layer2;
@@ -58,6 +58,7 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
         routing: None,
         layer2: Layer2::spawn(&settings.node, settings.state_dir.as_deref()),
         keys: KeySource::new(settings.key_file.clone()),
+        presence: cluster.announce_presence(&settings.node),
         reporter,
         ready: tell_ready,
         settings,
@@ -84,6 +85,8 @@ struct Speaker {
     routing: Option<Routing>,
     layer2: Option<Layer2>,
     keys: KeySource,
+    /// Held to the end: others tell by it that this speaker lives.
+    presence: Presence,
     reporter: Reporter,
     ready: watch::Sender<bool>,
 }
@@ -109,6 +112,7 @@ impl Speaker {
                 }
                 () = changed(self.routing.as_mut().map(Routing::stats_mut)) => self.reporter.note(),
                 () = changed(self.layer2.as_mut().map(Layer2::stats_mut)) => self.segments_changed().await,
+                () = self.presence.changed() => self.presence_changed(),
                 Ok(()) = source.changed() => self.reporter.note(),
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.report().await;
@@ -182,6 +186,16 @@ impl Speaker {
         self.reporter.note();
     }
 
+    fn presence_changed(&mut self) {
+        if self.presence.state() == PresenceState::Duplicate {
+            warn!(
+                node = %self.settings.node, reason = "DuplicateNodeName",
+                "another speaker runs with this --node-name; going on"
+            );
+        }
+        self.reporter.note();
+    }
+
     async fn refresh_keys(&mut self) {
         let ring = self
             .keys
@@ -204,6 +218,7 @@ impl Speaker {
                 .map(|layer2| layer2.stats().borrow().clone()),
             source: self.cluster.problems().borrow().clone(),
             keys: &self.keys,
+            presence: self.presence.state(),
         };
         self.reporter.report(&self.planner, outside).await;
     }

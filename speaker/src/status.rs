@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ringbolt_bgp::router::RouterStats;
 use ringbolt_bgp::types::PeerId;
 use ringbolt_bgp_net::DialError;
-use ringbolt_cluster::SourceProblem;
+use ringbolt_cluster::{PresenceState, SourceProblem};
 use ringbolt_config::names::Kind;
 use ringbolt_l2_net::Stats as L2Stats;
 
@@ -52,6 +52,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) layer2: Option<&'a L2Stats>,
     pub(crate) source: &'a [SourceProblem],
     pub(crate) keys: Option<&'a KeyProblem>,
+    /// Whether others see this speaker under its name.
+    pub(crate) presence: PresenceState,
     /// Ids of the keys in force.
     pub(crate) key_ids: &'a [u32],
     pub(crate) now: Instant,

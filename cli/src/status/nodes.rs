@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Row;
-use super::view::{NodeParts, View};
+use super::view::{Life, NodeParts, View};
+use super::{Row, SPEAKER_GONE};
 
 /// One node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -73,14 +73,14 @@ fn row(name: &str, parts: &NodeParts) -> NodeRow {
         pod_networks,
         ..NodeRow::default()
     };
-    let Some(status) = parts
-        .speaker
-        .as_ref()
-        .and_then(|speaker| speaker.status.as_ref())
-    else {
+    let Some(status) = parts.reported() else {
+        let (reason, message) = match parts.life {
+            Life::AsReported => ("NoSpeaker", "no speaker of this node has reported"),
+            Life::Gone => (SPEAKER_GONE, "the speaker of this node does not run"),
+        };
         row.ready = "Unknown".to_owned();
-        row.reason = Some("NoSpeaker".to_owned());
-        row.message = Some("no speaker of this node has reported".to_owned());
+        row.reason = Some(reason.to_owned());
+        row.message = Some(message.to_owned());
         return row;
     };
     row.peers = status.peers.clone().unwrap_or_default();

@@ -3,8 +3,8 @@
 use ringbolt_config::api::speaker::SessionStatus;
 use serde::Serialize;
 
-use super::Row;
-use super::view::{NodeParts, View};
+use super::view::{Life, NodeParts, View};
+use super::{Row, SPEAKER_GONE};
 
 /// One session, or one that should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -65,12 +65,15 @@ pub(super) fn rows(view: &View) -> Vec<PeerRow> {
 
 /// The sessions a node's speaker reports, and those its peers call for and it does not report.
 fn of_node(node: &str, parts: &NodeParts) -> Vec<PeerRow> {
-    let status = parts
-        .speaker
-        .as_ref()
-        .and_then(|speaker| speaker.status.as_ref());
+    let status = parts.last_report();
     let reported: &[SessionStatus] = status.map_or(&[], |status| &status.sessions);
-    let mut rows: Vec<PeerRow> = reported.iter().map(|session| row(node, session)).collect();
+    let mut rows: Vec<PeerRow> = reported
+        .iter()
+        .map(|session| match parts.life {
+            Life::AsReported => row(node, session),
+            Life::Gone => gone(node, session),
+        })
+        .collect();
     for peer in parts.planner.peers().keys() {
         let name = peer.name().to_string();
         if !rows.iter().any(|row| row.peer == name) {
@@ -83,6 +86,18 @@ fn of_node(node: &str, parts: &NodeParts) -> Vec<PeerRow> {
         }
     }
     rows
+}
+
+/// What is known of a session whose speaker does not run.
+fn gone(node: &str, session: &SessionStatus) -> PeerRow {
+    PeerRow {
+        state: SPEAKER_GONE.to_owned(),
+        since: None,
+        prefixes_out: 0,
+        prefixes_in: 0,
+        families: Vec::new(),
+        ..row(node, session)
+    }
 }
 
 fn row(node: &str, session: &SessionStatus) -> PeerRow {

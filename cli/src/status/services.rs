@@ -8,8 +8,8 @@ use ringbolt_config::api::bgp_peer::IpFamily;
 use ringbolt_speaker::desired::{self, BgpVerdict, L2Verdict, Verdicts};
 use serde::Serialize;
 
-use super::Row;
-use super::view::{Carriage, NodeParts, Ownership, View};
+use super::view::{Carriage, Life, NodeParts, Ownership, View};
+use super::{Row, SPEAKER_GONE};
 
 /// One address of one Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -159,7 +159,10 @@ fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow 
         if ownership == Ownership::Owner {
             row.layer2.push(name.to_string());
         } else if sessions.carried.is_empty() {
-            unannounced.insert(name.to_string(), why_not(verdicts, &sessions, ownership));
+            unannounced.insert(
+                name.to_string(),
+                why_not(parts, verdicts, &sessions, ownership),
+            );
         }
         if !sessions.carried.is_empty() {
             row.bgp.insert(name.to_string(), sessions.carried);
@@ -235,8 +238,18 @@ impl Why {
 
 /// Why a node does not announce the address although it may, or the reason for which it may not. Of
 /// two reasons the one of the channel that got further is told.
-fn why_not(verdicts: &Verdicts, sessions: &Sessions, ownership: Ownership) -> Why {
+fn why_not(
+    parts: &NodeParts,
+    verdicts: &Verdicts,
+    sessions: &Sessions,
+    ownership: Ownership,
+) -> Why {
     match (&verdicts.bgp, &verdicts.l2) {
+        (BgpVerdict::Announced(_), _) | (_, L2Verdict::Claimable(_))
+            if parts.life == Life::Gone =>
+        {
+            Why::new(SPEAKER_GONE, "the speaker of the node does not run")
+        }
         (BgpVerdict::Announced(_), _) if !sessions.not_negotiated.is_empty() => {
             let peers = sessions
                 .not_negotiated

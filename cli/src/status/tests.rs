@@ -1,5 +1,6 @@
 //! Objects in, rows out: what people and programs read, and the reason where nobody announces.
 
+use ringbolt_cluster::Listing;
 use serde_json::{Value, json};
 
 use super::*;
@@ -220,6 +221,48 @@ fn a_node_shows_the_first_condition_that_is_not_well() {
     assert_eq!(
         (&rows[0]["ready"], &rows[0]["reason"]),
         (&json!("False"), &json!("Reading"))
+    );
+}
+
+#[test]
+fn what_a_speaker_wrote_that_does_not_run_is_not_shown_as_so() {
+    let mut objects = layer_2_only();
+    objects.extend(samples::cluster().into_iter().filter(|object| {
+        matches!(
+            object["kind"].as_str(),
+            Some("BGPPeer" | "BGPAdvertisement")
+        )
+    }));
+    objects.push(speaker(
+        "node-1",
+        session("Established", BOTH),
+        &["192.0.2.64"],
+    ));
+    let mut listing = samples::listing(objects);
+    let rows = |listing: &Listing, what| -> Vec<Value> {
+        let text = render(&View::new(listing), what, StatusOutput::Json).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let alive = rows(&listing, StatusTopic::Services).remove(0);
+    assert_eq!(alive["layer2"], json!(["node-1"]));
+    assert_eq!(alive["bgp"], json!({"node-1": ["tor"]}));
+
+    listing.present.clear();
+    let gone = rows(&listing, StatusTopic::Services).remove(0);
+    assert!(
+        gone.get("layer2").is_none() && gone.get("bgp").is_none(),
+        "{gone}"
+    );
+    assert_eq!(gone["withheld"]["node-1"], "SpeakerGone");
+    let node = rows(&listing, StatusTopic::Nodes).remove(0);
+    assert_eq!(
+        (&node["ready"], &node["reason"], &node["routes"]),
+        (&json!("Unknown"), &json!("SpeakerGone"), &Value::Null)
+    );
+    let peer = rows(&listing, StatusTopic::Peers).remove(0);
+    assert_eq!(
+        (&peer["state"], &peer["prefixesOut"]),
+        (&json!("SpeakerGone"), &json!(0))
     );
 }
 

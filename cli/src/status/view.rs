@@ -27,8 +27,18 @@ pub(crate) struct View {
 pub(crate) struct NodeParts {
     pub(crate) node: Option<Arc<NodeView>>,
     pub(crate) speaker: Option<Arc<Speaker>>,
+    pub(crate) life: Life,
     /// What a speaker of that node wants, by the code of speakers.
     pub(crate) planner: Planner,
+}
+
+/// Whether what a Speaker object says is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// A speaker of this node runs, or none has ever written.
+    AsReported,
+    /// Its writer ended, told to or not; what it wrote last is not so.
+    Gone,
 }
 
 /// What a session does for one family, as its speaker last wrote.
@@ -54,7 +64,16 @@ pub(crate) enum Ownership {
 }
 
 impl NodeParts {
-    fn reported(&self) -> Option<&SpeakerStatus> {
+    /// What a living speaker of this node says.
+    pub(crate) fn reported(&self) -> Option<&SpeakerStatus> {
+        match self.life {
+            Life::AsReported => self.last_report(),
+            Life::Gone => None,
+        }
+    }
+
+    /// What a speaker of this node said last, be it gone since.
+    pub(crate) fn last_report(&self) -> Option<&SpeakerStatus> {
         self.speaker.as_ref()?.status.as_ref()
     }
 
@@ -125,11 +144,17 @@ impl View {
                 planner.apply(object.clone());
             }
             let _orders_for_nobody = planner.settle();
+            let life = if speaker.is_some() && !listing.present.contains(&name) {
+                Life::Gone
+            } else {
+                Life::AsReported
+            };
             view.nodes.insert(
                 name,
                 NodeParts {
                     node,
                     speaker,
+                    life,
                     planner,
                 },
             );

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
-use crate::fixture::Manifests;
+use crate::fixture::{Manifests, free_port};
 use crate::process::{Running, answer, get, wait_for_code, wait_for_page};
 
 const ANY: &str = "127.0.0.1:0";
@@ -75,6 +75,33 @@ fn a_busy_http_port_is_a_log_line_and_not_the_end() {
     drop(busy);
     assert_eq!(controller.http().to_string(), taken);
     assert_eq!(controller.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_speaker_that_was_killed_is_gone_whatever_it_wrote_last() {
+    let directory = Manifests::examples(free_port());
+    let place = directory.text();
+    let arguments = ["speaker", "--manifests", &place, "--node-name", "node-1"];
+    let run = || Running::daemon(&[&arguments[..], &["--http", ANY]].concat());
+    let nodes = || Running::printing(&["status", "nodes", "--manifests", &place, "--watch"]);
+    let (first, status) = (run(), nodes());
+    let line = |lines: &[String], part: &str| {
+        lines
+            .iter()
+            .any(|line| line.contains("node-1") && line.contains(part))
+            .then_some(())
+    };
+    status.wait("speaker that announces", |lines| line(lines, "True"));
+    let second = run();
+    second.wait("DuplicateNodeName", |lines| {
+        lines
+            .iter()
+            .any(|line| line.contains("DuplicateNodeName"))
+            .then_some(())
+    });
+    // Dropping sends SIGKILL: nobody says goodbye.
+    drop((first, second));
+    status.wait("SpeakerGone", |lines| line(lines, "SpeakerGone"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ const VERIFY: Duration = Duration::from_secs(2);
 pub(super) async fn lead(state: &Path) -> Leadership {
     let mut told = None;
     loop {
-        match take(state) {
+        match take(state, &state.join(FILE)) {
             Ok(Some(lock)) => {
                 let lost = CancellationToken::new();
                 tokio::spawn(guard(lock, state.join(FILE), lost.clone()));
@@ -42,17 +42,16 @@ pub(super) async fn lead(state: &Path) -> Leadership {
     }
 }
 
-/// Opens and tries; neither waits for anybody.
-fn take(state: &Path) -> io::Result<Option<File>> {
-    make_folder(state, state)?;
-    let path = state.join(FILE);
+/// Opens the lock file `path` below the state folder and tries it; neither waits for anybody.
+pub(super) fn take(state: &Path, path: &Path) -> io::Result<Option<File>> {
+    make_folder(state, path.parent().unwrap_or(state))?;
     let lock = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(&path)?;
+        .open(path)?;
     match lock.try_lock() {
-        Ok(()) if path.exists() && is_at(&lock, &path) => Ok(Some(lock)),
+        Ok(()) if path.exists() && is_at(&lock, path) => Ok(Some(lock)),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
@@ -77,7 +76,7 @@ async fn guard(lock: File, path: PathBuf, lost: CancellationToken) {
 }
 
 /// Where nothing can be seen, nobody has taken anything: the directory may be away for a moment.
-fn is_at(lock: &File, path: &Path) -> bool {
+pub(super) fn is_at(lock: &File, path: &Path) -> bool {
     match (lock.metadata(), fs::metadata(path)) {
         (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
         (_, Err(_)) => true,

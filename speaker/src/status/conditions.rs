@@ -1,6 +1,7 @@
 //! What is well and what is not, as conditions with reasons from a closed set.
 
 use jiff::Timestamp;
+use ringbolt_cluster::PresenceState;
 use ringbolt_config::api::condition::{Condition, ConditionStatus, set_condition};
 use ringbolt_config::resolve::Effect;
 
@@ -19,6 +20,8 @@ pub(crate) enum Subject {
     AttributesAgree,
     /// This node has a Node object.
     NodeKnown,
+    /// No other speaker runs under this node's name.
+    NameUnique,
     /// This node attracts Service traffic.
     Serving,
     /// The BGP port is open where it should be.
@@ -37,6 +40,7 @@ impl Subject {
             Self::ConfigurationInForce => "ConfigurationInForce",
             Self::AttributesAgree => "AttributesAgree",
             Self::NodeKnown => "NodeKnown",
+            Self::NameUnique => "NameUnique",
             Self::Serving => "Serving",
             Self::BgpListening => "BGPListening",
             Self::KeysPresent => "KeysPresent",
@@ -105,6 +109,7 @@ fn findings(picture: &Picture<'_>) -> Vec<Finding> {
         configuration(picture),
         attributes(picture),
         node(picture),
+        name(picture),
         serving(picture),
         listening(picture),
         keys(picture),
@@ -211,6 +216,19 @@ fn serving(picture: &Picture<'_>) -> Finding {
     match picture.planner.local().node_withheld() {
         None => Finding::good(Subject::Serving, "Serving"),
         Some(withheld) => Finding::bad(Subject::Serving, withheld.reason(), withheld.to_string()),
+    }
+}
+
+fn name(picture: &Picture<'_>) -> Finding {
+    match picture.presence {
+        PresenceState::Pending | PresenceState::Announced => {
+            Finding::good(Subject::NameUnique, "Unique")
+        }
+        PresenceState::Duplicate => {
+            let node = picture.planner.index().node_name();
+            let message = format!("another speaker runs with --node-name {node}");
+            Finding::bad(Subject::NameUnique, "DuplicateNodeName", message)
+        }
     }
 }
 

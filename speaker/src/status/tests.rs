@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ringbolt_cluster::{Severity, SourceProblem, Trouble};
+use ringbolt_cluster::{PresenceState, Severity, SourceProblem, Trouble};
 use serde_json::{Value, json};
 
 use super::{Phase, Picture, bounded, conditions, report, speaker, write_interval};
@@ -115,6 +115,29 @@ fn a_speaker_that_still_reads_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_second_speaker_of_one_name_is_a_condition() {
+    let (world, phase) = (World::usual(), Phase::Announcing);
+    let told = |presence| {
+        let mut known = Vec::new();
+        let picture = Picture {
+            presence,
+            ..picture(&world, &phase, &[])
+        };
+        conditions::update(&mut known, &picture, Timestamp::UNIX_EPOCH);
+        let found = known.into_iter().find(|found| found.type_ == "NameUnique");
+        let found = found.unwrap();
+        (found.status, found.reason)
+    };
+    let of = |status: &str, reason: &str| (status.to_owned(), reason.to_owned());
+    assert_eq!(told(PresenceState::Announced), of("True", "Unique"));
+    assert_eq!(told(PresenceState::Pending), of("True", "Unique"));
+    assert_eq!(
+        told(PresenceState::Duplicate),
+        of("False", "DuplicateNodeName")
+    );
+}
+
+#[test]
 fn writes_are_spread_over_the_nodes() {
     assert_eq!(write_interval(0), Duration::from_secs(1));
     assert_eq!(write_interval(50), Duration::from_secs(1));
@@ -159,6 +182,7 @@ fn picture<'a>(world: &'a World, phase: &'a Phase, source: &'a [SourceProblem]) 
         source,
         keys: None,
         key_ids: &[],
+        presence: PresenceState::Announced,
         now: Instant::now(),
         time: Timestamp::UNIX_EPOCH,
     }

@@ -1,4 +1,5 @@
-//! Waiting for a condition, and watching that one holds. The only places of the labs that sleep.
+//! Waiting for a condition, and watching that one holds. Nothing else waits for something to happen: other pauses in
+//! the labs pace traffic.
 
 use std::fmt;
 use std::thread;

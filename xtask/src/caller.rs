@@ -32,12 +32,11 @@ impl Caller {
             .ok()
             .and_then(|status| effective_uid(&status))
             .is_some_and(|uid| uid == 0);
-        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let person = env::var("SUDO_UID")
             .ok()
             .and_then(|uid| uid.parse().ok())
             .filter(|uid| root && *uid != 0)
-            .and_then(|uid| person_of(&passwd, uid));
+            .and_then(|uid| person_of(&passwd_entry(uid), uid));
         Self { root, person }
     }
 
@@ -100,6 +99,20 @@ impl Caller {
                 .env("LOGNAME", &person.name);
         }
         command
+    }
+}
+
+/// The line of passwd(5) for a user. `getent` knows people that /etc/passwd does not (LDAP); where it is not
+/// installed, the file has to do.
+fn passwd_entry(uid: u32) -> String {
+    match Command::new("getent")
+        .args(["passwd", &uid.to_string()])
+        .output()
+    {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        }
+        Ok(_) | Err(_) => fs::read_to_string("/etc/passwd").unwrap_or_default(),
     }
 }
 

@@ -167,12 +167,13 @@ impl Observer {
         touched.extend(self.end_doubts());
         self.stamp(&touched);
         self.publish(touched);
+        // Before the first reading counts as complete: whoever waits for that asks for these next.
+        self.outlets.skipped(self.catalog.skipped());
+        self.outlets.problems(self.problems());
         if !self.started {
             self.started = true;
             self.hub.synced(Kind::ALL);
         }
-        self.outlets.skipped(self.catalog.skipped());
-        self.outlets.problems(self.problems());
     }
 
     fn look_at_state(&mut self, arrived: &Arrived, everything: bool) -> BTreeSet<ObjectRef> {

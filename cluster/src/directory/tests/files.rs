@@ -231,6 +231,16 @@ async fn a_missing_directory_is_an_error_for_those_who_only_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_looks_once_is_told_the_problems_of_what_was_read() {
+    let place = Place::new();
+    place.put("web.yaml", "kind: [");
+    for attempt in 0..100 {
+        let listing = place.cluster(Role::Reader).read_all().await.unwrap();
+        assert_eq!(listing.problems.len(), 1, "attempt {attempt}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_reports_everything_comes_true_within_five_seconds() {
     let place = Place::scanned();
     place.put("web.yaml", &service("web", 80));

@@ -16,8 +16,7 @@ use ringbolt_config::names::{Kind, NodeName, ObjectRef, ServiceKey, SharingKey};
 use ringbolt_config::namespace::NamespaceView;
 use ringbolt_config::node::NodeView;
 use ringbolt_config::object::Object;
-use ringbolt_config::service::Classes;
-use ringbolt_config::service::{ServiceAttributes, ServiceView, TrafficPolicy};
+use ringbolt_config::service::{Classes, ServiceAttributes, ServiceView, TrafficPolicy};
 
 pub use endpoints::{Endpoints, FamilyEndpoints};
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::manifest::Document;
 use super::record::Record;
 use super::store::{Operation, Verdict, random_uuid};
+use crate::writer::{UnavailableCause, WriteError};
 
 #[cfg(test)]
 mod tests;
@@ -74,7 +75,13 @@ pub(super) fn stamp(
     let object = name.clone();
     let decide = move |current: Option<Value>| {
         // Decided anew under the lock: another controller may have been faster.
-        let record = current.and_then(Record::from_value);
+        let corrupt = || WriteError::Unavailable {
+            object: object.clone(),
+            cause: UnavailableCause::Corrupt,
+        };
+        let record = current
+            .map(|value| Record::from_value(value).ok_or_else(corrupt))
+            .transpose()?;
         Ok(
             match next(&object, record.as_ref(), document.as_deref(), now) {
                 Next::Put(record) => Verdict::Put(record.to_value()),

@@ -132,6 +132,21 @@ impl Life {
     }
 }
 
+#[test]
+fn a_stored_file_that_is_no_record_is_not_taken_for_none() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::new(folder.path().to_owned());
+    let name = ObjectRef::new(Kind::Service, Some("default"), "web").unwrap();
+    let path = store.path(&name).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let strange = r#"{"kind": "Service", "metadata": 5}"#;
+    std::fs::write(&path, strange).unwrap();
+    let operation = stamp(&name, Some(parse(80)), Timestamp::UNIX_EPOCH);
+    let outcome = store.transact_all(vec![operation]).pop().unwrap();
+    assert!(outcome.is_err(), "{outcome:?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), strange);
+}
+
 fn parse(port: u16) -> Arc<Document> {
     let text = format!(
         "apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{ports: [{{port: {port}}}]}}\n"

@@ -41,7 +41,7 @@ pub use names::{
 };
 pub use namespace::NamespaceView;
 pub use node::NodeView;
-pub use object::{DecodeProblem, Object, decode};
+pub use object::{DecodeProblem, Object, decode, decode_noting};
 pub use resolve::{LastGood, Problem, resolve};
 pub use secret::SecretView;
 pub use service::ServiceView;

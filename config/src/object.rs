@@ -2,7 +2,8 @@
 //!
 //! Our own kinds are held against their schema as an API server would: unknown fields, wrong types
 //! and values out of bounds are errors that name the field. Kubernetes' kinds are read leniently,
-//! because newer servers send fields nobody here has heard of.
+//! because newer servers send fields nobody here has heard of; who reads what people wrote asks for
+//! the names of such fields ([`decode_noting`]), because most of them are misspelt.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Namespace, Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::de::DeserializeOwned;
+use serde_ignored::Path;
 use serde_json::Value;
+use serde_path_to_error::Track;
 
 use crate::api::validate::{self, FieldFault};
 use crate::api::{self};
@@ -143,6 +146,12 @@ impl std::error::Error for DecodeProblem {}
 /// Converts a document of a known kind. Which kind it is, the caller has read from `apiVersion`
 /// and `kind` ([`Kind::from_manifest`]).
 pub fn decode(kind: Kind, value: Value) -> Result<Object, DecodeProblem> {
+    decode_noting(kind, value).map(|(object, _unknown)| object)
+}
+
+/// The same, and the paths of fields of a Kubernetes kind that are not known here and were passed
+/// over, such as `spec.externalTraficPolicy`. What only an API server writes is left out.
+pub fn decode_noting(kind: Kind, value: Value) -> Result<(Object, Vec<String>), DecodeProblem> {
     let object = object_ref(kind, &value);
     let problem = |faults| DecodeProblem {
         kind,
@@ -156,7 +165,10 @@ pub fn decode(kind: Kind, value: Value) -> Result<Object, DecodeProblem> {
             return Err(problem(faults));
         }
     }
-    build(kind, &reference, value).map_err(|fault| problem(vec![fault]))
+    let mut unknown = Unknown::default();
+    let built = build(kind, &reference, value, &mut unknown);
+    let object = built.map_err(|fault| problem(vec![fault]))?;
+    Ok((object, unknown.paths))
 }
 
 fn object_ref(kind: Kind, value: &Value) -> Result<ObjectRef, FieldFault> {
@@ -177,32 +189,40 @@ fn object_ref(kind: Kind, value: &Value) -> Result<ObjectRef, FieldFault> {
     })
 }
 
-fn build(kind: Kind, reference: &ObjectRef, value: Value) -> Result<Object, FieldFault> {
+fn build(
+    kind: Kind,
+    reference: &ObjectRef,
+    value: Value,
+    unknown: &mut Unknown,
+) -> Result<Object, FieldFault> {
     let name = reference.name.clone();
     let namespace = reference.namespace.clone().unwrap_or_else(|| "".into());
     let checked = |why: NameProblem| FieldFault::name("metadata.name", why);
     Ok(match kind {
         Kind::Node => {
             let name = name.parse().map_err(checked)?;
-            Object::Node(Arc::new(NodeView::new(name, parse::<Node>(value)?)))
+            Object::Node(Arc::new(NodeView::new(name, unknown.parse::<Node>(value)?)))
         }
         Kind::Namespace => {
             let name = name.parse().map_err(checked)?;
             Object::Namespace(Arc::new(NamespaceView::new(
                 name,
-                parse::<Namespace>(value)?,
+                unknown.parse::<Namespace>(value)?,
             )))
         }
         Kind::Secret => {
-            let secret = parse::<Secret>(value)?;
+            let secret = unknown.parse::<Secret>(value)?;
             Object::Secret(Arc::new(SecretView::new(namespace, name, secret)))
         }
         Kind::Service => {
             let key = ServiceKey::new(&namespace, &name).map_err(checked)?;
-            Object::Service(Arc::new(ServiceView::new(key, parse::<Service>(value)?)))
+            Object::Service(Arc::new(ServiceView::new(
+                key,
+                unknown.parse::<Service>(value)?,
+            )))
         }
         Kind::EndpointSlice => {
-            let slice = parse::<EndpointSlice>(value)?;
+            let slice = unknown.parse::<EndpointSlice>(value)?;
             Object::EndpointSlice(Arc::new(EndpointSliceView::new(namespace, name, slice)))
         }
         Kind::IPAddressPool => Object::IPAddressPool(Arc::new(parse(value)?)),
@@ -216,6 +236,43 @@ fn build(kind: Kind, reference: &ObjectRef, value: Value) -> Result<Object, Fiel
         Kind::RouteImport => Object::RouteImport(Arc::new(parse(value)?)),
         Kind::Speaker => Object::Speaker(Arc::new(parse(value)?)),
     })
+}
+
+/// Fields of Kubernetes' kinds that were passed over.
+#[derive(Default)]
+struct Unknown {
+    paths: Vec<String>,
+}
+
+impl Unknown {
+    fn parse<T: DeserializeOwned>(&mut self, value: Value) -> Result<T, FieldFault> {
+        let mut track = Track::new();
+        let source = serde_path_to_error::Deserializer::new(value, &mut track);
+        let parsed = serde_ignored::deserialize(source, |path| {
+            let path = field_path(&path);
+            let of_servers = path.split(['.', '[']).next() == Some("status")
+                || path.starts_with("metadata.managedFields");
+            if !of_servers {
+                self.paths.push(path);
+            }
+        });
+        parsed.map_err(|error| FieldFault::malformed(&track.path().to_string(), &error))
+    }
+}
+
+/// `spec.ports[0].port`.
+fn field_path(path: &Path<'_>) -> String {
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", field_path(parent)),
+        Path::Map { parent, key } => match field_path(parent) {
+            above if above.is_empty() => key.clone(),
+            above => format!("{above}.{key}"),
+        },
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => field_path(parent),
+    }
 }
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, FieldFault> {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ringbolt_config::names::GROUP;
-use ringbolt_config::{Kind, Object, ObjectRef, decode};
+use ringbolt_config::{Kind, Object, ObjectRef, decode_noting};
 use serde_json::{Map, Value};
 
 use super::defaults;
@@ -255,8 +255,11 @@ impl Reading<'_, '_> {
         let json = serde_json::to_vec(&value)
             .expect("a value has text keys")
             .into_boxed_slice();
-        match decode(kind, value) {
-            Ok(decoded) if faults.is_empty() => {
+        match decode_noting(kind, value) {
+            Ok((decoded, unknown)) if faults.is_empty() => {
+                for field in unknown {
+                    self.problem(Some(&object), prefix, &field, Trouble::UnknownField);
+                }
                 let document = Arc::new(Document {
                     json,
                     object: decoded,

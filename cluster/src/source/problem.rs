@@ -115,6 +115,9 @@ pub enum Trouble {
     Repeated,
     /// A part that only Ringbolt or the API server writes; what people write there is not read.
     NotForPeople,
+    /// A Kubernetes kind has no such field as far as is known here: misspelt, or of a newer API. The
+    /// object is used without it.
+    UnknownField,
     /// Objects of this kind are written by Ringbolt alone; the document is not read.
     KindNotForPeople,
     /// What Ringbolt has stored for this object cannot be understood.
@@ -146,6 +149,7 @@ impl Trouble {
             Self::Duplicate { .. } => "Duplicate",
             Self::Repeated => "Repeated",
             Self::NotForPeople => "NotForPeople",
+            Self::UnknownField => "UnknownField",
             Self::KindNotForPeople => "KindNotForPeople",
             Self::StateUnreadable { .. } => "StateUnreadable",
             Self::StateUnwritable { .. } => "StateUnwritable",
@@ -155,7 +159,7 @@ impl Trouble {
 
     fn severity(&self) -> Severity {
         match self {
-            Self::NotForPeople | Self::NotNotified => Severity::Ignored,
+            Self::NotForPeople | Self::UnknownField | Self::NotNotified => Severity::Ignored,
             Self::DirectoryUnreadable { .. }
             | Self::FileUnreadable { .. }
             | Self::FileTooLarge { .. }
@@ -208,6 +212,9 @@ impl fmt::Display for Trouble {
                 f.write_str("the object stands twice in this file; the first is used")
             }
             Self::NotForPeople => f.write_str("is not read from manifests"),
+            Self::UnknownField => {
+                f.write_str("is not a field that is known here; the object is used without it")
+            }
             Self::KindNotForPeople => {
                 f.write_str("objects of this kind are written by Ringbolt alone")
             }

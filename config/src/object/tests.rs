@@ -1,5 +1,7 @@
 //! Decoding: our kinds strictly, Kubernetes' kinds leniently, nothing by panic.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -180,4 +182,30 @@ fn any_json() -> impl Strategy<Value = Value> {
             }),
         ]
     })
+}
+
+#[test]
+fn unknown_fields_of_kubernetes_kinds_are_passed_over_and_named() {
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "web", "namespace": "default", "label": {"a": "b"}, "managedFields": [{"newer": 1}]},
+        "spec": {
+            "type": "LoadBalancer", "externalTraficPolicy": "Local",
+            "ports": [{"port": 80}, {"port": 81, "protocoll": "UDP"}],
+        },
+        "status": {"newer": true},
+    });
+    let (object, unknown) = decode_noting(Kind::Service, service.clone()).unwrap();
+    assert_eq!(
+        unknown.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        [
+            "metadata.label",
+            "spec.externalTraficPolicy",
+            "spec.ports[1].protocoll"
+        ]
+        .into()
+    );
+    assert_eq!(object, decode(Kind::Service, service).unwrap());
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"podCIDRs": ["10.0.0.0/24"]}});
+    assert!(decode_noting(Kind::Node, node).unwrap().1.is_empty());
 }

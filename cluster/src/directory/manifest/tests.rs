@@ -177,6 +177,20 @@ fn equal_objects_in_other_words_are_equal_documents() {
     assert_eq!(one.objects[0].1.json, two.objects[0].1.json);
 }
 
+#[test]
+fn a_misspelt_field_of_a_service_is_named_with_its_place_and_the_service_is_used() {
+    let segment = read_yaml(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  externalTraficPolicy: Local\n  ports: [{port: 80}]\n",
+    );
+    assert_eq!(names(&segment), ["Service default/a"]);
+    let [problem] = &segment.problems[..] else {
+        panic!("{:?}", segment.problems);
+    };
+    assert_eq!(problem.trouble, Trouble::UnknownField);
+    assert_eq!(problem.field.as_deref(), Some("spec.externalTraficPolicy"));
+    assert_eq!((problem.line, problem.column), (Some(5), Some(3)));
+}
+
 fn read_yaml(text: &str) -> Segment {
     read(text, Format::Yaml).unwrap()
 }

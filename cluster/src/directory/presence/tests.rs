@@ -1,3 +1,5 @@
+//! A mark is held exactly as long as its speaker lives, and a name by one speaker only.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! Which Services are ours, by type and class.
+
 use super::*;
 use crate::names::ServiceKey;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};

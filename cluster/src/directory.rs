@@ -26,7 +26,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::hub::{Hub, Subscription};
-use crate::source::{ClusterId, Leadership, Listing, Presence, ReadError, SourceProblem, Trouble};
+use crate::source::{
+    Change, ClusterId, Leadership, Listing, Presence, ReadError, SourceProblem, Trouble,
+};
 use crate::writer::{InvalidReason, UnavailableCause, WriteError};
 
 mod catalog;
@@ -229,10 +231,15 @@ impl Directory {
 
     pub(crate) async fn read_all(&self) -> Result<Listing, ReadError> {
         let mut problems = self.problems();
-        let mut synced = self.hub.subscribe(&[Kind::ALL[0]]);
+        let mut watch = self.hub.subscribe(&[Kind::ALL[0]]);
+        // Objects of the kind may come in a batch before the one that says they are all.
+        let complete = async {
+            let synced = |change: &Change| matches!(change, Change::Synced(_));
+            while !watch.next().await.iter().any(synced) {}
+        };
         tokio::select! {
             biased;
-            _ = synced.next() => {}
+            () = complete => {}
             unreadable = problems.wait_for(|problems| unreadable(problems).is_some()) => {
                 let reason = unreadable.ok().and_then(|problems| self::unreadable(&problems));
                 return Err(ReadError::Unreadable {

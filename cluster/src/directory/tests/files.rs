@@ -234,6 +234,10 @@ async fn a_missing_directory_is_an_error_for_those_who_only_look() {
 async fn who_looks_once_is_told_the_problems_of_what_was_read() {
     let place = Place::new();
     place.put("web.yaml", "kind: [");
+    place.put(
+        "node.yaml",
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n",
+    );
     for attempt in 0..100 {
         let listing = place.cluster(Role::Reader).read_all().await.unwrap();
         assert_eq!(listing.problems.len(), 1, "attempt {attempt}");

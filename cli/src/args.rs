@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::logs::LogArgs;
@@ -13,12 +14,16 @@ const SPEAKER_HTTP: &str = "127.0.0.1:9641";
 /// Port of the controller's HTTP face (contract 6).
 const CONTROLLER_HTTP: &str = "127.0.0.1:9642";
 
-/// LoadBalancer addresses for Kubernetes Services, announced by BGP, ARP and NDP.
+/// What the command is for.
+const ABOUT: &str =
+    "LoadBalancer addresses for Kubernetes Services, announced by BGP, ARP and NDP.";
+
+/// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "ringbolt",
     version,
-    about,
+    about = ABOUT,
     propagate_version = true,
     max_term_width = 100
 )]
@@ -222,6 +227,9 @@ pub(crate) fn unknown_command(name: &str) -> String {
 
 /// clap's error as the one line we print: its first line, and where help is.
 pub(crate) fn usage_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "ringbolt: error: a command is required; see 'ringbolt --help'".to_owned();
+    }
     let text = error.to_string();
     // A list of missing arguments stands on the following, indented lines.
     let mut lines = text.lines();

@@ -47,7 +47,11 @@ impl Row for PeerRow {
             self.prefixes_out.to_string(),
             self.prefixes_in.to_string(),
             self.flaps.to_string(),
-            self.last_error.clone().unwrap_or_default(),
+            // A session that is up has got over it; programs find it in the JSON.
+            self.last_error
+                .clone()
+                .filter(|_| self.state != "Established")
+                .unwrap_or_default(),
             self.families.join(","),
         ]
     }

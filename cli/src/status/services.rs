@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ringbolt_config::ServiceView;
 use ringbolt_config::api::bgp_peer::IpFamily;
+use ringbolt_config::api::condition::Condition;
+use ringbolt_config::service::{Classes, DEFAULT_CLASS};
 use ringbolt_speaker::desired::{self, BgpVerdict, L2Verdict, Verdicts};
 use serde::Serialize;
 
@@ -27,7 +29,7 @@ pub(super) struct ServiceRow {
     /// The node that answers for it on layer 2.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) layer2: Vec<String>,
-    /// Set when nobody announces it, or it has no address: the reason, one word.
+    /// Set when nobody announces it, it has no address, or not the one it asks for: the reason, one word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,14 +117,25 @@ fn empty(service: &ServiceView) -> ServiceRow {
     }
 }
 
+/// What the controller could not do for the Service.
+fn unmet(service: &ServiceView) -> Option<&Condition> {
+    let mut conditions = service.conditions.iter();
+    conditions.find(|condition| condition.status == "False")
+}
+
 /// A Service without an address: the controller's condition says why.
 fn pending(service: &ServiceView) -> ServiceRow {
-    let condition = service
-        .conditions
-        .iter()
-        .find(|condition| condition.status == "False");
-    let (reason, message) = match condition {
+    let (reason, message) = match unmet(service) {
         Some(condition) => (condition.reason.clone(), Some(condition.message.clone())),
+        None if !Classes::default().include(service) => {
+            let class = service.class.as_deref().unwrap_or_default();
+            (
+                "ForeignClass".to_owned(),
+                Some(format!(
+                    "class {class} is not {DEFAULT_CLASS}: left to others, unless a controller is started with it"
+                )),
+            )
+        }
         None => (
             "NotSeen".to_owned(),
             Some("no controller has looked at this Service".to_owned()),
@@ -176,6 +189,10 @@ fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow 
         let why = summary(unannounced.into_values());
         row.reason = Some(why.reason);
         row.message = Some(why.message);
+    } else if let Some(condition) = unmet(service) {
+        // The address is announced, and another one is asked for that cannot be had.
+        row.reason = Some(condition.reason.clone());
+        row.message = Some(condition.message.clone());
     }
     row
 }

@@ -129,6 +129,47 @@ fn a_service_without_address_says_why() {
 }
 
 #[test]
+fn a_service_of_a_foreign_class_is_left_to_others() {
+    let mut web = samples::web();
+    web["status"] = json!({});
+    web["spec"]["loadBalancerClass"] = json!("example.com/other");
+    let row = json_rows([web], StatusTopic::Services).remove(0);
+    assert_eq!(row["reason"], "ForeignClass");
+    let message = row["message"].as_str().unwrap();
+    assert!(message.contains("example.com/other"), "{message}");
+}
+
+#[test]
+fn a_request_that_cannot_be_had_is_told_beside_the_address_that_stays() {
+    let mut objects = samples::cluster();
+    objects.push(speaker("node-1", session("Established", BOTH), &[]));
+    for object in &mut objects {
+        if object["kind"] == "Service" {
+            let told = condition("ringbolt.io/Allocated", "False", "AddressTaken", "held");
+            object["status"]["conditions"] = json!([told]);
+        }
+    }
+    let row = json_rows(objects, StatusTopic::Services).remove(0);
+    assert_eq!(row["bgp"], json!({"node-1": ["tor"]}));
+    assert_eq!(
+        (&row["reason"], &row["message"]),
+        (&json!("AddressTaken"), &json!("held"))
+    );
+}
+
+#[test]
+fn an_established_session_shows_its_last_error_to_programs_only() {
+    let mut again = session("Established", BOTH);
+    again["lastError"] = json!({"code": 6, "subcode": 2, "text": "received Cease/2"});
+    let mut objects = samples::cluster();
+    objects.push(speaker("node-1", again, &[]));
+    let wide = text(objects.clone(), StatusTopic::Peers, StatusOutput::Wide);
+    assert!(!wide.contains("Cease"), "{wide}");
+    let rows = json_rows(objects, StatusTopic::Peers);
+    assert_eq!(rows[0]["lastError"], "received Cease/2");
+}
+
+#[test]
 fn services_of_other_types_are_not_shown() {
     let mut web = samples::web();
     web["spec"]["type"] = json!("ClusterIP");

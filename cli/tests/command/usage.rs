@@ -20,7 +20,7 @@ fn wrong_flags_exit_2_with_one_line_that_names_them() {
         (&["validate"], "--filename"),
         (&["explain", "service", "default/web"], "NotImplemented"),
         (&["explian"], "explian"),
-        (&[], "help"),
+        (&[], "a command is required"),
     ] {
         let answer = answer(arguments);
         assert_eq!(answer.code, Some(2), "{arguments:?}: {}", answer.err);
@@ -50,6 +50,16 @@ fn help_and_version_are_answers() {
         );
         assert!(answer.out.contains(part), "{arguments:?}: {}", answer.out);
     }
+}
+
+#[test]
+fn help_begins_with_what_the_command_is_for() {
+    let help = answer(&["--help"]).out;
+    let first = help.lines().next().unwrap_or_default();
+    assert_eq!(
+        first,
+        "LoadBalancer addresses for Kubernetes Services, announced by BGP, ARP and NDP."
+    );
 }
 
 #[test]

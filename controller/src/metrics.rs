@@ -1,8 +1,9 @@
 //! The controller's metrics: registered once, set from the engine's counts.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family as Labelled;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -13,21 +14,8 @@ use crate::engine::Engine;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfPool {
     pool: String,
-    family: FamilyLabel,
-    state: StateLabel,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum FamilyLabel {
-    Ipv4,
-    Ipv6,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum StateLabel {
-    Capacity,
-    Assigned,
-    Available,
+    family: &'static str,
+    state: &'static str,
 }
 
 /// The label comes from the closed set of refusals.
@@ -36,18 +24,18 @@ struct OfReason {
     reason: &'static str,
 }
 
-/// The controller's metrics. Totals are gauges here because the engine counts; they only grow
-/// within one term of leadership.
+/// The controller's metrics. The engine counts; its totals begin anew with each term of leadership,
+/// as counters may.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
     pool_addresses: Labelled<OfPool, Gauge>,
     refused_services: Labelled<OfReason, Gauge>,
     services: Gauge,
     leading: Gauge,
-    decisions: Gauge<i64, AtomicI64>,
-    writes: Gauge<i64, AtomicI64>,
-    write_failures: Gauge<i64, AtomicI64>,
-    events_dropped: Gauge,
+    decisions: Counter,
+    writes: Counter,
+    write_failures: Counter,
+    events_dropped: Counter,
 }
 
 impl Metrics {
@@ -111,9 +99,9 @@ impl Metrics {
     pub(crate) fn observe(&self, engine: &Engine) {
         let counts = engine.counts();
         self.services.set(gauge(engine.services() as u128));
-        self.decisions.set(gauge(counts.decisions.into()));
-        self.writes.set(gauge(counts.changes.into()));
-        self.write_failures.set(gauge(counts.failures.into()));
+        show(&self.decisions, counts.decisions);
+        show(&self.writes, counts.changes);
+        show(&self.write_failures, counts.failures);
         self.refused_services.clear();
         for (reason, count) in engine.refusals() {
             self.refused_services
@@ -122,21 +110,21 @@ impl Metrics {
         }
         self.pool_addresses.clear();
         for (pool, occupancy) in engine.occupancies() {
-            self.observe_fill(pool.as_str(), FamilyLabel::Ipv4, occupancy.ipv4);
-            self.observe_fill(pool.as_str(), FamilyLabel::Ipv6, occupancy.ipv6);
+            self.observe_fill(pool.as_str(), "ipv4", occupancy.ipv4);
+            self.observe_fill(pool.as_str(), "ipv6", occupancy.ipv6);
         }
     }
 
-    fn observe_fill(&self, pool: &str, family: FamilyLabel, fill: Fill) {
+    fn observe_fill(&self, pool: &str, family: &'static str, fill: Fill) {
         let states = [
-            (StateLabel::Capacity, fill.capacity),
-            (StateLabel::Assigned, fill.assigned.into()),
-            (StateLabel::Available, fill.available),
+            ("capacity", fill.capacity),
+            ("assigned", fill.assigned.into()),
+            ("available", fill.available),
         ];
         for (state, count) in states {
             let labels = OfPool {
                 pool: pool.to_owned(),
-                family: family.clone(),
+                family,
                 state,
             };
             self.pool_addresses.get_or_create(&labels).set(gauge(count));
@@ -144,6 +132,14 @@ impl Metrics {
     }
 }
 
+/// A total that is counted elsewhere.
+fn show(counter: &Counter, count: u64) {
+    counter.inner().store(count, Ordering::Relaxed);
+}
+
 fn gauge(count: u128) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! The speaker's own metrics. Labels come from closed sets and from configuration, never from strangers.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -39,7 +40,7 @@ struct CounterLabels {
 }
 
 type Number = Gauge<i64, AtomicI64>;
-type Count = Gauge<u64, AtomicU64>;
+type Count = Counter<u64, AtomicU64>;
 
 /// All metrics of the speaker; what the Router and the announcer count is shown as it stands.
 #[derive(Debug, Clone, Default)]
@@ -156,7 +157,7 @@ impl Metrics {
             };
             let up = i64::from(peer.state == State::Established);
             self.session_up.get_or_create(&labels).set(up);
-            self.session_flaps.get_or_create(&labels).set(peer.flaps);
+            show(&self.session_flaps.get_or_create(&labels), peer.flaps);
             for (family, out, received) in [
                 ("ipv4", peer.prefixes_out.ipv4, peer.prefixes_in.ipv4),
                 ("ipv6", peer.prefixes_out.ipv6, peer.prefixes_in.ipv6),
@@ -178,7 +179,7 @@ impl Metrics {
                     peer: id.to_string(),
                     direction,
                 };
-                self.messages.get_or_create(&labels).set(count);
+                show(&self.messages.get_or_create(&labels), count);
             }
         }
     }
@@ -205,8 +206,16 @@ impl Metrics {
                     interface: found.name.to_string(),
                     counter,
                 };
-                self.l2_counters.get_or_create(&labels).set(value);
+                show(&self.l2_counters.get_or_create(&labels), value);
             }
         }
     }
 }
+
+/// A total that the Router or the announcer counts.
+fn show(counter: &Count, count: u64) {
+    counter.inner().store(count, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests;

@@ -190,7 +190,13 @@ pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
 
 /// A file with one JSON object, of bounded size; `None` where there is no file.
 pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
-    let file = match File::open(path) {
+    // Opening a pipe would wait for whoever writes to it.
+    let file = match path.metadata() {
+        Ok(found) if found.is_file() => File::open(path),
+        Ok(_) => return Err(ErrorKind::InvalidData.into()),
+        Err(error) => Err(error),
+    };
+    let file = match file {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -156,6 +156,17 @@ fn a_refusal_of_one_operation_leaves_the_others_alone() {
 /// The order of the system calls, which the tests above count on. Under their environment this is
 /// the writer they kill instead.
 #[test]
+fn a_pipe_in_place_of_an_object_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let refused = read_json(&pipe).map_err(|error| error.kind());
+    assert_eq!(refused, Err(ErrorKind::InvalidData));
+    assert_eq!(read_json(&folder.path().join("none")).unwrap(), None);
+}
+
+#[test]
 fn a_write_passes_every_point_in_order() {
     if let Ok(root) = std::env::var(ROOT) {
         return be_killed(root.into());

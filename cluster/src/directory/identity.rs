@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::look::Look;
-use super::store::{make_folder, random_uuid, read_json};
+use super::store::{make_folder, open_lock, random_uuid, read_json};
 use super::{Role, Settings};
 use crate::source::ClusterId;
 
@@ -60,11 +60,7 @@ fn read(root: &Path, directory: &Look) -> Option<ClusterId> {
 
 fn make(root: &Path, directory: &Look) -> std::io::Result<ClusterId> {
     make_folder(root, root)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(root.join(LOCK))?;
+    let lock = open_lock(&root.join(LOCK))?;
     lock.lock()?;
     if let Some(id) = read(root, directory) {
         return Ok(id);

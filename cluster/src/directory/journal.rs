@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ringbolt_config::ObjectRef;
 use serde::{Deserialize, Serialize};
 
-use super::store::make_folder;
+use super::store::{make_folder, open_lock};
 use crate::writer::{Event, EventType, RecordedEvent};
 
 #[cfg(test)]
@@ -44,11 +44,7 @@ pub(super) fn append(root: &Path, event: &Event, time: Timestamp) -> io::Result<
         note: event.note.chars().take(MAX_NOTE).collect(),
     })?;
     line.push(b'\n');
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(root.join(LOCK))?;
+    let lock = open_lock(&root.join(LOCK))?;
     lock.lock()?;
     let path = root.join(FILE);
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;

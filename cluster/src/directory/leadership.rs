@@ -1,7 +1,7 @@
 //! Which of several controllers of one directory works: the one that holds an flock. The lock goes
 //! with the process, so a successor never waits for a dead one.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::store::make_folder;
+use super::store::{make_folder, open_lock};
 use crate::source::Leadership;
 
 const FILE: &str = "controller.lock";
@@ -45,11 +45,7 @@ pub(super) async fn lead(state: &Path) -> Leadership {
 /// Opens the lock file `path` below the state folder and tries it; neither waits for anybody.
 pub(super) fn take(state: &Path, path: &Path) -> io::Result<Option<File>> {
     make_folder(state, path.parent().unwrap_or(state))?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let lock = open_lock(path)?;
     match lock.try_lock() {
         Ok(()) if path.exists() && is_at(&lock, path) => Ok(Some(lock)),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),

@@ -188,6 +188,15 @@ pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A file that is there to be locked alone: made where it is missing, never emptied.
+pub(super) fn open_lock(path: &Path) -> io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
 /// A file with one JSON object, of bounded size; `None` where there is no file.
 pub(super) fn read_json(path: &Path) -> io::Result<Option<Value>> {
     // Opening a pipe would wait for whoever writes to it.

@@ -15,8 +15,8 @@ use ringbolt_config::{Kind, ObjectRef};
 use serde_json::Value;
 
 use super::{
-    LOCK, NEW, Point, Store, Verdict, absent_is_fine, make_folder, read_json, set_resource_version,
-    unavailable,
+    LOCK, NEW, Point, Store, Verdict, absent_is_fine, make_folder, open_lock, read_json,
+    set_resource_version, unavailable,
 };
 use crate::writer::{InvalidReason, WriteError};
 
@@ -133,11 +133,7 @@ fn outcomes(works: Vec<Work<'_>>) -> Vec<Outcome> {
 /// Holds the kind until the returned file is dropped.
 fn lock(store: &Store, kind_folder: &Path) -> io::Result<File> {
     store.faults.reach(Point::OpenLock)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(kind_folder.join(LOCK))?;
+    let lock = open_lock(&kind_folder.join(LOCK))?;
     store.faults.reach(Point::Lock)?;
     lock.lock()?;
     Ok(lock)

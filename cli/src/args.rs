@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use ringbolt_config::service::DEFAULT_CLASS;
+
 use crate::logs::LogArgs;
 
 /// Port of the speaker's HTTP face (contract 6).
@@ -73,10 +75,9 @@ pub(crate) struct SourceArgs {
     pub(crate) kubeconfig: Option<PathBuf>,
 }
 
+/// Which Services are ours: controller and speakers must be told the same.
 #[derive(Debug, Args)]
-pub(crate) struct ControllerArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
+pub(crate) struct ClassArgs {
     /// Serve Services without a loadBalancerClass
     #[arg(
         long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
@@ -87,11 +88,19 @@ pub(crate) struct ControllerArgs {
     #[arg(
         long = "load-balancer-class",
         value_name = "CLASS",
-        default_value = "ringbolt.io/ringbolt",
+        default_value = DEFAULT_CLASS,
         value_delimiter = ',',
         env = "RINGBOLT_LOAD_BALANCER_CLASS"
     )]
-    pub(crate) classes: Vec<String>,
+    pub(crate) named: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControllerArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     /// Address of /livez, /readyz, /metrics and /status
     #[arg(long, value_name = "ADDR:PORT", default_value = CONTROLLER_HTTP, env = "RINGBOLT_HTTP")]
     pub(crate) http: SocketAddr,
@@ -109,21 +118,8 @@ pub(crate) struct SpeakerArgs {
     /// Name of this node, as in its Node object [default: the host's name]
     #[arg(long, value_name = "NAME", env = "RINGBOLT_NODE_NAME")]
     pub(crate) node_name: Option<String>,
-    /// Announce Services without a loadBalancerClass
-    #[arg(
-        long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
-        action = clap::ArgAction::Set, env = "RINGBOLT_DEFAULT_PROVIDER"
-    )]
-    pub(crate) default_provider: bool,
-    /// A loadBalancerClass to announce; may be given several times
-    #[arg(
-        long = "load-balancer-class",
-        value_name = "CLASS",
-        default_value = "ringbolt.io/ringbolt",
-        value_delimiter = ',',
-        env = "RINGBOLT_LOAD_BALANCER_CLASS"
-    )]
-    pub(crate) classes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) classes: ClassArgs,
     /// Where to accept BGP connections of any peer [default: port 179 of all addresses, and only while a peer is passive]
     #[arg(long, value_name = "ADDR:PORT", env = "RINGBOLT_BGP_LISTEN")]
     pub(crate) bgp_listen: Option<SocketAddr>,

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::args::{ControllerArgs, OnTerm, SourceArgs, SpeakerArgs};
+use crate::args::{ClassArgs, ControllerArgs, OnTerm, SourceArgs, SpeakerArgs};
 use crate::http::{self, Shown};
 use crate::problems::{self, Finding};
 use crate::validate::{Verdict, verdict};
@@ -24,7 +24,6 @@ use crate::{Refused, logs, out, runtime};
 pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
     let ControllerArgs {
         source,
-        default_provider,
         classes,
         http,
         check,
@@ -36,7 +35,7 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
     }
     logs::install(&logs);
     let settings = ringbolt_controller::Settings {
-        classes: self::classes(default_provider, classes),
+        classes: self::classes(classes),
         ..ringbolt_controller::Settings::standalone()
     };
     runtime::build_daemon()?.block_on(async {
@@ -58,7 +57,6 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
     let SpeakerArgs {
         source,
         node_name,
-        default_provider,
         classes,
         bgp_listen,
         key_file,
@@ -77,17 +75,12 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
     let settings = ringbolt_speaker::Settings {
         bgp_listen: bgp_listen.or(defaults.bgp_listen),
         key_file,
-        state_dir: Some(
-            options
-                .state_dir
-                .clone()
-                .unwrap_or_else(|| options.dir.join(".ringbolt")),
-        ),
+        state_dir: Some(options.state_folder()),
         on_term: match on_term {
             OnTerm::Auto => ringbolt_speaker::OnTerm::Restart,
             OnTerm::Leave => ringbolt_speaker::OnTerm::Leave,
         },
-        classes: self::classes(default_provider, classes),
+        classes: self::classes(classes),
         ..defaults
     };
     runtime::build_daemon()?.block_on(async {
@@ -105,7 +98,11 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
 }
 
 /// The flags of both daemons that say which Services are ours.
-fn classes(default_provider: bool, named: Vec<String>) -> Classes {
+fn classes(args: ClassArgs) -> Classes {
+    let ClassArgs {
+        default_provider,
+        named,
+    } = args;
     let provider = if default_provider {
         Provider::Default
     } else {

@@ -124,6 +124,12 @@ impl DirectoryOptions {
             rescan: RESCAN,
         }
     }
+
+    /// Where Ringbolt writes.
+    pub fn state_folder(&self) -> PathBuf {
+        let below = || self.dir.join(STATE);
+        self.state_dir.clone().unwrap_or_else(below)
+    }
 }
 
 /// The options as meant.
@@ -138,17 +144,17 @@ struct Settings {
 
 impl Settings {
     fn new(options: DirectoryOptions) -> Self {
+        let state = options.state_folder();
         let DirectoryOptions {
             dir,
-            state_dir,
+            state_dir: _,
             role,
             watch,
             rescan,
         } = options;
         // Reports come with the path that is watched; an absolute one survives a change of folder.
-        let directory = std::path::absolute(&dir).unwrap_or(dir);
-        let state = state_dir.unwrap_or_else(|| directory.join(STATE));
-        let state = std::path::absolute(&state).unwrap_or(state);
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let (directory, state) = (absolute(dir), absolute(state));
         Self {
             directory,
             state,

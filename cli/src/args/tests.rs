@@ -72,7 +72,10 @@ fn the_default_provider_can_be_switched_off() {
     assert!(matches!(
         cli.command,
         Command::Controller(ControllerArgs {
-            default_provider: false,
+            classes: ClassArgs {
+                default_provider: false,
+                ..
+            },
             ..
         })
     ));

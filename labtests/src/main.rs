@@ -19,6 +19,7 @@ mod demo;
 mod diag;
 mod frames;
 mod frr;
+mod kubelab;
 mod lab;
 mod manifests;
 mod netns;
@@ -41,7 +42,7 @@ const HELP: &str = "\
 labtests VERB [flags]        (root; `cargo xtask` builds and calls it)
 
   demo --ringbolt PROGRAM [--router bird|frr|ringbolt] [--seed N] [--keep] [--down]
-  run  --ringbolt PROGRAM [--filter TEXT] [--list]
+  run  --ringbolt PROGRAM [--kubelab FOLDER] [--filter TEXT] [--list]
   bench NAME --ringbolt PROGRAM [--json FILE] [--rounds N]
 ";
 

@@ -3,6 +3,7 @@
 //! Prints a line for every scenario and at the end a result line in the form of Rust's own test programs.
 
 mod announcing;
+mod kubernetes;
 mod lab_itself;
 mod operations;
 mod segment;
@@ -17,6 +18,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::diag;
+use crate::kubelab::{Assets, KubeLab};
 use crate::netns;
 use crate::node::Ringbolt;
 use crate::plan::Plan;
@@ -30,54 +32,103 @@ pub(crate) struct Scenario {
     run: fn(&Ringbolt) -> Result<()>,
 }
 
-fn all() -> impl Iterator<Item = &'static Scenario> {
-    [
+/// One test on a real control plane. The name begins with `kubernetes: `.
+pub(crate) struct KubeScenario {
+    name: &'static str,
+    run: fn(&KubeLab) -> Result<()>,
+}
+
+/// A scenario and what it needs.
+#[derive(Clone, Copy)]
+enum Kind {
+    Namespaces(&'static Scenario),
+    Kubernetes(&'static KubeScenario),
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Namespaces(scenario) => scenario.name,
+            Self::Kubernetes(scenario) => scenario.name,
+        }
+    }
+
+    fn run(self, ringbolt: &Ringbolt, kubelab: Option<&KubeLab>) -> Result<()> {
+        match self {
+            Self::Namespaces(scenario) => (scenario.run)(ringbolt),
+            Self::Kubernetes(scenario) => {
+                (scenario.run)(kubelab.context("it needs the programs of Kubernetes")?)
+            }
+        }
+    }
+}
+
+/// Those on Kubernetes come last and together: they share a control plane.
+fn all() -> impl Iterator<Item = Kind> {
+    let namespaces = [
         lab_itself::SCENARIOS,
         announcing::SCENARIOS,
         segment::SCENARIOS,
         operations::SCENARIOS,
         standalone::SCENARIOS,
         tale::SCENARIOS,
-    ]
-    .into_iter()
-    .flatten()
+    ];
+    let kubernetes = [kubernetes::SCENARIOS];
+    let namespaces = namespaces.into_iter().flatten().map(Kind::Namespaces);
+    namespaces.chain(kubernetes.into_iter().flatten().map(Kind::Kubernetes))
 }
 
 /// `labtests run`.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let flags = Flags::parse(args)?;
-    let chosen: Vec<&Scenario> = all()
-        .filter(|scenario| scenario.name.contains(&flags.filter))
+    let chosen: Vec<Kind> = all()
+        .filter(|scenario| scenario.name().contains(&flags.filter))
         .collect();
     if flags.list {
         chosen
             .iter()
-            .for_each(|scenario| println!("{}", scenario.name));
+            .for_each(|scenario| println!("{}", scenario.name()));
         return Ok(ExitCode::SUCCESS);
     }
     let ringbolt = Ringbolt::at(flags.ringbolt.context("--ringbolt PROGRAM is needed")?)?;
+    let kubelab = flags.kubelab.map(Assets::at).transpose()?;
+    let kubelab = kubelab.map(|assets| KubeLab::new(ringbolt.clone(), assets));
     netns::catch_interrupts();
     let mut failed = Vec::new();
+    let mut skipped = 0_usize;
     let started = Instant::now();
     for scenario in &chosen {
         crate::lab::check_interrupted()?;
+        let name = scenario.name();
+        if kubelab.is_none() && matches!(scenario, Kind::Kubernetes(_)) {
+            println!(
+                "scenario {name} SKIPPED: the programs of Kubernetes are not there (cargo xtask setup kubelab)"
+            );
+            skipped += 1;
+            continue;
+        }
         let began = Instant::now();
-        println!("scenario {} …", scenario.name);
-        let outcome = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&ringbolt)));
+        println!("scenario {name} …");
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            scenario.run(&ringbolt, kubelab.as_ref())
+        }));
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("it panicked; see above")));
         let took = began.elapsed().as_secs_f64();
         match outcome {
-            Ok(()) => println!("scenario {} ok ({took:.1} s)", scenario.name),
+            Ok(()) => println!("scenario {name} ok ({took:.1} s)"),
             Err(error) => {
-                println!("scenario {} FAILED ({took:.1} s): {error:#}", scenario.name);
-                failed.push(scenario.name);
+                println!("scenario {name} FAILED ({took:.1} s): {error:#}");
+                failed.push(name);
             }
         }
     }
+    if let (Some(kubelab), true) = (kubelab, failed.is_empty()) {
+        kubelab.succeeded();
+    }
     let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
-    let passed = chosen.len() - failed.len();
+    let passed = chosen.len() - failed.len() - skipped;
     println!(
-        "test result: {verdict}. {passed} passed; {} failed; 0 ignored; finished in {:.0} s",
+        "test result: {verdict}. {passed} passed; {} failed; {skipped} ignored; finished in {:.0} s",
         failed.len(),
         started.elapsed().as_secs_f64()
     );
@@ -94,6 +145,7 @@ struct Flags {
     filter: String,
     list: bool,
     ringbolt: Option<PathBuf>,
+    kubelab: Option<PathBuf>,
 }
 
 impl Flags {
@@ -107,6 +159,9 @@ impl Flags {
                 "--ringbolt" => {
                     flags.ringbolt =
                         Some(args.next().context("--ringbolt needs a program")?.into());
+                }
+                "--kubelab" => {
+                    flags.kubelab = Some(args.next().context("--kubelab needs a folder")?.into());
                 }
                 other => bail!("run does not know `{other}`"),
             }

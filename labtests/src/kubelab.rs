@@ -1,0 +1,92 @@
+//! A real Kubernetes control plane for scenarios: etcd, API server and controllers, and nodes with the real kube-proxy.
+//!
+//! ```text
+//!   namespace of the plane                                namespaces of nodes
+//!   etcd (unix socket) ◄─ kube-apiserver ◄─┐
+//!                         kube-controller-manager         kube-proxy (nftables), pods behind it
+//!                         br0 100.90.0.1 ───────────────── mgmt0
+//! ```
+//!
+//! [`KubeLab`] is what a scenario is given. Most share one [`ControlPlane`], started when the first asks for it:
+//! they name their objects so that no other scenario means them. Whoever breaks a plane (kills its server for good,
+//! restores an older state) starts one of its own. Everything ends with the value that owns it.
+//!
+//! Knows Kubernetes; of Ringbolt it knows the program, its resource definitions and its accounts.
+
+mod accounts;
+mod api_server;
+mod assets;
+mod etcd;
+mod nodes;
+mod objects;
+mod pki;
+mod plane;
+mod pods;
+mod processes;
+mod reach;
+
+use std::cell::OnceCell;
+
+use anyhow::Result;
+
+pub(crate) use accounts::{BoundTo, User};
+pub(crate) use api_server::{ApiServer, flags};
+pub(crate) use assets::Assets;
+pub(crate) use etcd::Checkpoint;
+pub(crate) use nodes::{KubeNode, NodeSpec};
+pub(crate) use objects::Resource;
+pub(crate) use plane::{ControlPlane, Options};
+pub(crate) use pods::{PodSpec, Readiness};
+pub(crate) use processes::Lifetime;
+
+use crate::node::Ringbolt;
+
+/// What a scenario on Kubernetes starts from.
+#[derive(Debug)]
+pub(crate) struct KubeLab {
+    ringbolt: Ringbolt,
+    assets: Assets,
+    shared: OnceCell<ControlPlane>,
+}
+
+impl KubeLab {
+    pub(crate) fn new(ringbolt: Ringbolt, assets: Assets) -> Self {
+        Self {
+            ringbolt,
+            assets,
+            shared: OnceCell::new(),
+        }
+    }
+
+    /// The program under test.
+    pub(crate) fn ringbolt(&self) -> &Ringbolt {
+        &self.ringbolt
+    }
+
+    pub(crate) fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// The control plane of all scenarios that break none, with Ringbolt's resource definitions in it.
+    pub(crate) fn shared(&self) -> Result<&ControlPlane> {
+        if let Some(plane) = self.shared.get() {
+            return Ok(plane);
+        }
+        let plane = self.fresh("shared", &Options::default())?;
+        Ok(self.shared.get_or_init(|| plane))
+    }
+
+    /// A control plane of one's own, with Ringbolt's resource definitions in it.
+    pub(crate) fn fresh(&self, name: &str, options: &Options) -> Result<ControlPlane> {
+        let plane = ControlPlane::start(&self.assets, name, options)?;
+        plane.install_definitions()?;
+        Ok(plane)
+    }
+
+    /// Nothing failed: logs of the shared plane go with it.
+    pub(crate) fn succeeded(mut self) {
+        if let Some(plane) = self.shared.get_mut() {
+            plane.succeeded();
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod request;
 mod restore;
 mod sharing;
 mod space;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ pub use claim::{Claim, ClaimProblem, Holder, Standing};
 pub use pool::{Barred, Fill, Occupancy};
 pub use request::{Choice, Pick, Request, Verdict};
 pub use sharing::{Backend, Port, Tenancy};
+pub use waiting::Line;
 
 use pool::Pool;
 use sharing::Tenants;
@@ -221,12 +223,6 @@ impl Allocator {
             .pool_at(claim.address)
             .map_or(REST, |name| self.pools[&name].rest());
         Some(pool::later(since, delay))
-    }
-
-    /// The earliest time after `now` at which a resting address of a pool may be taken that may not
-    /// be taken before.
-    pub fn next_rested(&self, pool: &PoolName, now: Timestamp) -> Option<Timestamp> {
-        self.pools.get(pool)?.next_rested(now)
     }
 }
 

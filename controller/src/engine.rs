@@ -14,11 +14,13 @@
 //! its holder; a state in doubt is read before anything is decided on it.
 
 mod answers;
+mod lines;
 mod queue;
 mod release;
 mod report;
 mod service;
 mod turns;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -28,7 +30,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use ringbolt_cluster::{Change, Event, FinalizerChange, ServiceStatusPatch, WriteError};
 use ringbolt_config::api::IPAllocation;
-use ringbolt_config::{Kind, ObjectRef, PoolName, ResourceVersion, ServiceKey, ServiceView, Uid};
+use ringbolt_config::{Kind, ObjectRef, ResourceVersion, ServiceKey, ServiceView, Uid};
 
 use crate::allocator::{Allocator, Claim};
 use crate::index::{Concern, Index, KINDS};
@@ -39,6 +41,7 @@ use crate::settings::Settings;
 use crate::taking::Takings;
 
 use answers::{About, Failure, Retry};
+use lines::Lines;
 use queue::{Queue, Rank, Subject};
 
 /// Writes under way at once. A back end that serves ten at a time gains nothing by more.
@@ -152,8 +155,6 @@ struct Case {
     carried: Vec<IpAddr>,
     /// Why it does not have what it asks for.
     refusal: Option<Refusal>,
-    /// Pools whose change may help it; `None` if it waits for nothing.
-    waits_for: Option<BTreeSet<PoolName>>,
 }
 
 /// One term of leadership.
@@ -164,8 +165,10 @@ pub struct Engine {
     allocator: Allocator,
     unsynced: BTreeSet<Kind>,
     cases: BTreeMap<ServiceKey, Case>,
-    waiting: BTreeMap<PoolName, BTreeSet<ServiceKey>>,
+    lines: Lines,
     queue: Queue,
+    /// How the turn went that is being taken.
+    turn: Turn,
     takings: Takings,
     statuses: Statuses,
     flights: BTreeMap<Ticket, (Subject, About)>,
@@ -188,6 +191,15 @@ pub struct Engine {
 enum Stale {
     Yes,
     No,
+}
+
+/// How a turn went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// What could be decided was decided.
+    Over,
+    /// Something must be read first.
+    HeldUp,
 }
 
 /// What was done so far.
@@ -214,8 +226,9 @@ impl Engine {
             allocator: Allocator::default(),
             unsynced: KINDS.iter().copied().collect(),
             cases: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            lines: Lines::default(),
             queue: Queue::default(),
+            turn: Turn::Over,
             statuses: Statuses::default(),
             flights: BTreeMap::new(),
             next_ticket: 0,
@@ -342,6 +355,7 @@ impl Engine {
             }
             Subject::Claim(address) => self.queue.claim(address),
             Subject::Object(object) => self.queue.object(object),
+            Subject::Line(line) => self.offer(line),
             Subject::Service(key) => {
                 let view = self.index.services.get(&key);
                 let has = view.is_some_and(|v| {
@@ -363,7 +377,8 @@ impl Engine {
         {
             let gone = case.uid.clone();
             self.allocator.set_tenancy(&gone, None);
-            self.set_waiting(&key, None);
+            self.lines.leave(&key);
+            self.pass_by(&key);
             self.cases.remove(&key);
             let orphans: Vec<IpAddr> = self.allocator.held_by(&gone).collect();
             self.takings.begin_again(&gone);
@@ -382,7 +397,6 @@ impl Engine {
             uid: view.uid.clone(),
             carried: carried.clone(),
             refusal: None,
-            waits_for: None,
         });
         if case.carried != carried {
             case.carried = carried;
@@ -392,7 +406,8 @@ impl Engine {
         let shares = tenancy(&view).filter(|_| ours);
         if self.allocator.set_tenancy(&view.uid, shares) {
             let held: Vec<IpAddr> = self.allocator.held_by(&view.uid).collect();
-            held.into_iter().for_each(|address| self.loosened(address));
+            held.into_iter()
+                .for_each(|address| self.loosened(address, &[]));
         }
         self.enqueue(Subject::Service(key));
     }
@@ -420,59 +435,14 @@ impl Engine {
         if new.is_some() {
             self.enqueue(Subject::Claim(address));
         }
-        if let Some(old) = old
-            && new.is_none_or(|new| new.leaves_more_room_than(&old))
-        {
-            self.loosened(address);
+        let kept_for = |claim: &Option<Claim>| claim.as_ref()?.reserved_for.clone();
+        for key in [kept_for(&old), kept_for(&new)].into_iter().flatten() {
+            self.enqueue(Subject::Service(key));
+        }
+        if let Some(old) = old {
+            self.claim_changed(address, &old, new.as_ref());
         }
         self.status_of_pool(address);
-    }
-
-    /// An address may be had by somebody who could not have it: those who wait for its pool try.
-    fn loosened(&mut self, address: IpAddr) {
-        let Some(pool) = self.allocator.pool_at(address) else {
-            return;
-        };
-        let waiting: Vec<ServiceKey> = self
-            .waiting
-            .get(&pool)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        waiting
-            .into_iter()
-            .for_each(|key| self.enqueue(Subject::Service(key)));
-    }
-
-    fn all_waiting_try(&mut self) {
-        let waits =
-            |(key, case): (&ServiceKey, &Case)| case.waits_for.is_some().then(|| key.clone());
-        let keys: Vec<ServiceKey> = self.cases.iter().filter_map(waits).collect();
-        keys.into_iter()
-            .for_each(|key| self.enqueue(Subject::Service(key)));
-    }
-
-    fn set_waiting(&mut self, key: &ServiceKey, pools: Option<BTreeSet<PoolName>>) {
-        let Some(case) = self.cases.get_mut(key) else {
-            return;
-        };
-        if case.waits_for == pools {
-            return;
-        }
-        for pool in case.waits_for.iter().flatten() {
-            if let Some(keys) = self.waiting.get_mut(pool) {
-                keys.remove(key);
-            }
-        }
-        for pool in pools.iter().flatten() {
-            self.waiting
-                .entry(pool.clone())
-                .or_default()
-                .insert(key.clone());
-        }
-        self.waiting.retain(|_, keys| !keys.is_empty());
-        case.waits_for = pools;
     }
 
     fn status_of_pool(&mut self, address: IpAddr) {

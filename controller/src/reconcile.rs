@@ -163,6 +163,38 @@ pub fn decide(around: &Surroundings<'_>, view: &ServiceView) -> Decision {
     conclude(view, outcome)
 }
 
+/// The families in which a Service that is refused something may be helped.
+pub(crate) fn open_families(
+    allocator: &Allocator,
+    view: &ServiceView,
+    request: &Request,
+    decision: &Decision,
+    refusal: &Refusal,
+) -> Vec<Family> {
+    if let (FamilyPolicy::RequireDualStack, Refusal::PoolExhausted { family, .. }) =
+        (view.family_policy, refusal)
+    {
+        // Both or nothing: as long as this one is missing, the other is of no use.
+        return vec![*family];
+    }
+    let slots = match decision {
+        Decision::Keep(target) | Decision::Assign(target) => &target.slots[..],
+        Decision::Ignore | Decision::Clear(_) | Decision::Wait(_) => &[],
+    };
+    let met = |family: &Family| {
+        slots.iter().any(|slot| {
+            let pick = Pick {
+                address: slot.address,
+                pool: slot.pool.clone(),
+            };
+            family.holds(slot.address) && request.accepts(&pick)
+        })
+    };
+    let mut families = ask::families(allocator, view, request);
+    families.retain(|family| !met(family));
+    families
+}
+
 /// An address that a Service has and may go on having.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Incumbent {

@@ -5,7 +5,6 @@
 //! pool for each. Inside a pool the lowest address that is free or can be shared; else the one that
 //! rests longest.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -113,22 +112,6 @@ impl Allocator {
     pub fn offers(&self, request: &Request, family: Family) -> bool {
         let pools = self.candidates(request, None);
         pools.is_ok_and(|pools| pools.iter().any(|pool| pool.has(family)))
-    }
-
-    /// The pools that may come to have something for the Service: the one it names or its requested
-    /// addresses lie in, else all that give to it unasked.
-    pub fn helpful_pools(&self, request: &Request) -> BTreeSet<PoolName> {
-        let asked = request
-            .addresses
-            .iter()
-            .filter_map(|address| self.pool_at(*address));
-        let open = request.addresses.len() < Family::ALL.len();
-        let unasked = self
-            .candidates(request, None)
-            .unwrap_or_default()
-            .into_iter();
-        let unasked = unasked.filter(|_| open).map(|pool| pool.name().clone());
-        asked.chain(unasked).collect()
     }
 
     pub(super) fn pool_of(&self, address: IpAddr) -> Option<&Pool> {
@@ -243,7 +226,7 @@ impl Allocator {
     }
 
     /// The pools that give to this Service without its naming an address, in order.
-    fn candidates(
+    pub(super) fn candidates(
         &self,
         request: &Request,
         beside: Option<&PoolName>,

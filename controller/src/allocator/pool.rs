@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use ringbolt_config::PoolName;
 use ringbolt_config::model::pool::{Admission, Withheld};
 use ringbolt_config::model::range::Written;
+use ringbolt_config::model::selector::Labels;
 use ringbolt_config::model::{self, PoolSharing};
 
 use super::REST;
@@ -336,10 +337,14 @@ impl Pool {
 
     /// The limit that the Service's namespace has reached, if it has.
     pub(super) fn over_quota(&self, request: &Request) -> Option<u32> {
-        let namespace = request.key.namespace();
+        self.limit_reached(request.key.namespace(), &request.namespace_labels)
+    }
+
+    /// The limit that a namespace has reached, if it has.
+    pub(super) fn limit_reached(&self, namespace: &str, labels: &Labels) -> Option<u32> {
         let held = self.by_namespace.get(namespace).copied().unwrap_or(0);
         let limits = self.spec.limits.iter();
-        let applying = limits.filter(|l| l.applies(namespace, &request.namespace_labels));
+        let applying = limits.filter(|l| l.applies(namespace, labels));
         applying
             .map(|l| l.max_addresses)
             .min()
@@ -356,14 +361,15 @@ impl Pool {
         (later(*since, self.spec.reuse_delay) <= now).then_some(*address)
     }
 
-    pub(super) fn next_rested(&self, now: Timestamp) -> Option<Timestamp> {
+    /// When, after `now`, the first address of a family may be taken that rests until then.
+    pub(super) fn next_rested(&self, family: Family, now: Timestamp) -> Option<Timestamp> {
         let delay = self.spec.reuse_delay;
-        let both = [Family::Ipv4, Family::Ipv6].map(|f| self.resting.of(f).iter());
-        let times = both
-            .into_iter()
-            .flatten()
-            .map(|(since, _)| later(*since, delay));
-        times.filter(|time| *time > now).min()
+        if delay.is_zero() {
+            return None;
+        }
+        let resting = self.resting.of(family).iter();
+        let mut times = resting.map(|(since, _)| later(*since, delay));
+        times.find(|time| *time > now)
     }
 
     pub(super) fn occupancy(&self) -> Occupancy {

@@ -190,9 +190,7 @@ impl Engine {
                 self.takings.released(&holder.uid, address);
             }
         }
-        if after.is_none_or(|after| after.leaves_more_room_than(&before)) {
-            self.loosened(address);
-        }
+        self.claim_changed(address, &before, after.as_ref());
         self.status_of_pool(address);
     }
 

@@ -7,6 +7,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use ringbolt_config::{ObjectRef, ServiceKey};
 
+use crate::allocator::Line;
+
 /// What the engine works on, one write at a time each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
@@ -16,6 +18,8 @@ pub(super) enum Subject {
     Claim(IpAddr),
     /// The status of a pool, a peer or an advertisement.
     Object(ObjectRef),
+    /// Those who wait for something that has rested: a matter of timers, nothing is written.
+    Line(Line),
 }
 
 /// Who has an address comes before who asks for one: so a start moves nothing.

@@ -158,11 +158,7 @@ impl Engine {
                 .get(key)
                 .is_some_and(|view| self.allocator.held_by(&view.uid).next().is_none())
         };
-        let waits = self
-            .cases
-            .iter()
-            .filter(|(_, case)| case.waits_for.is_some());
-        let mut keys: Vec<_> = waits.map(|(key, _)| key).filter(has_none).collect();
+        let mut keys: Vec<_> = self.lines.everybody().filter(has_none).collect();
         let created = |key: &&ServiceKey| self.index.services.get(key).map(|view| view.created);
         keys.sort_by_key(created);
         keys.into_iter().map(ToString::to_string).collect()

@@ -7,15 +7,14 @@ use std::time::Instant;
 use ringbolt_cluster::{Event, EventType, Part, ServiceStatusPatch};
 use ringbolt_config::api::{IPAllocation, IPAllocationSpec};
 use ringbolt_config::names::allocation_name;
-use ringbolt_config::{PoolName, ServiceKey, ServiceView, Uid};
+use ringbolt_config::{ServiceKey, ServiceView, Uid};
 
 use super::answers::About;
 use super::queue::Subject;
 use super::{Engine, Moment, Write};
 use crate::allocator::{Claim, Holder};
 use crate::projector::{ALLOCATED, project};
-use crate::reconcile::{Cause, Decision, Slot, Surroundings, Target, decide, request, tenancy};
-use crate::refusal::Refusal;
+use crate::reconcile::{Cause, Decision, Slot, Surroundings, Target, decide, tenancy};
 
 /// A write, and what its answer is about.
 pub(super) type Step = Option<(Write, About)>;
@@ -52,49 +51,6 @@ impl Engine {
                 self.publish(&view, &decision, &[], now)
             }
         }
-    }
-
-    /// Remembers what a Service waits for, so that it is looked at when that changes.
-    fn note(&mut self, view: &ServiceView, decision: &Decision, now: Moment) {
-        let refusal = match decision {
-            Decision::Wait(refusal) | Decision::Clear(Cause::Refused(refusal)) => Some(refusal),
-            Decision::Keep(target) | Decision::Assign(target) => target.unmet.as_ref(),
-            Decision::Ignore | Decision::Clear(_) => None,
-        }
-        .cloned();
-        let pools = refusal.as_ref().map(|_| self.helpful_pools(view));
-        if let Some(until) = self.next_rested(pools.as_ref(), refusal.as_ref(), now) {
-            self.queue.at(until, Subject::Service(view.key.clone()));
-        }
-        self.set_waiting(&view.key, pools);
-        if let Some(case) = self.cases.get_mut(&view.key) {
-            case.refusal = refusal;
-        }
-    }
-
-    fn helpful_pools(&self, view: &ServiceView) -> BTreeSet<PoolName> {
-        let labels = self.index.namespace_labels(view.key.namespace());
-        let (Ok(request) | Err((request, _))) = request(view, &labels);
-        self.allocator.helpful_pools(&request)
-    }
-
-    /// When an address rests no longer that the Service could use.
-    fn next_rested(
-        &self,
-        pools: Option<&BTreeSet<PoolName>>,
-        refusal: Option<&Refusal>,
-        now: Moment,
-    ) -> Option<Instant> {
-        let pools = pools.into_iter().flatten();
-        let rested = pools.filter_map(|pool| self.allocator.next_rested(pool, now.wall));
-        let until = match refusal {
-            Some(Refusal::AddressResting { until, .. }) => Some(*until),
-            _ => None,
-        };
-        rested
-            .chain(until)
-            .min()
-            .map(|time| Self::instant_of(time, now))
     }
 
     /// Claims what is to be had, then publishes it.

@@ -8,7 +8,7 @@ use ringbolt_config::{Kind, ServiceKey};
 
 use super::answers::About;
 use super::queue::Subject;
-use super::{Engine, FLIGHTS_MAX, Moment, Output, Stale, Ticket, Write};
+use super::{Engine, FLIGHTS_MAX, Moment, Output, Stale, Ticket, Turn, Write};
 use crate::allocator::{Allocator, Claim};
 
 impl Engine {
@@ -41,17 +41,35 @@ impl Engine {
                 .get(&subject)
                 .and_then(|r| r.not_before(now.mono))
             {
+                if let Subject::Service(key) = &subject {
+                    self.pass_on(key, now.wall);
+                }
                 self.queue.at(until, subject);
                 continue;
             }
-            let write = match &subject {
-                Subject::Service(key) => self.work_on_service(key, now),
-                Subject::Claim(address) => self.work_on_claim(*address, now),
-                Subject::Object(object) => self.work_on_status(object, now),
-            };
-            if let Some((write, about)) = write {
-                self.launch(subject, write, about);
-            }
+            self.turn_of(subject, now);
+        }
+    }
+
+    fn turn_of(&mut self, subject: Subject, now: Moment) {
+        self.turn = Turn::Over;
+        let write = match &subject {
+            Subject::Service(key) => self.work_on_service(key, now),
+            Subject::Claim(address) => self.work_on_claim(*address, now),
+            Subject::Object(object) => self.work_on_status(object, now),
+            // Offered when its time came.
+            Subject::Line(_) => None,
+        };
+        let key = match &subject {
+            Subject::Service(key) => Some(key.clone()),
+            _ => None,
+        };
+        if let Some((write, about)) = write {
+            self.launch(subject, write, about);
+        }
+        // Who is held up comes again; what was offered to it is not passed on before that.
+        if let (Some(key), Turn::Over) = (key, self.turn) {
+            self.pass_on(&key, now.wall);
         }
     }
 
@@ -133,6 +151,7 @@ impl Engine {
 
     /// `subject` gets its turn when `obstacle` is clear.
     pub(super) fn hold_up(&mut self, subject: Subject, obstacle: Subject) {
+        self.turn = Turn::HeldUp;
         self.held_up.entry(obstacle).or_default().insert(subject);
     }
 

@@ -365,3 +365,45 @@ fn a_quota_does_not_let_a_namespace_into_the_addresses_of_another() {
     assert_eq!(world.addresses("one"), ["192.0.2.1"]);
     assert_eq!(world.reason("two"), "QuotaExceeded");
 }
+
+#[test]
+fn a_release_costs_as_many_decisions_as_it_serves_services_however_many_wait() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1-192.0.2.2"]))]);
+    for number in 0..150 {
+        world.service(&format!("s{number:03}"), json!({}));
+        world.flow();
+    }
+    world.settle();
+    let before = world.controller(0).engine.counts().decisions;
+    world.delete("s000");
+    world.delete("s001");
+    world.settle();
+    assert_eq!(world.addresses("s002").len(), 1);
+    assert_eq!(world.addresses("s003").len(), 1);
+    assert!(world.addresses("s004").is_empty());
+    let decisions = world.controller(0).engine.counts().decisions - before;
+    assert!(decisions < 40, "{decisions} decisions for two releases");
+}
+
+#[test]
+fn who_waits_for_another_thing_does_not_keep_the_next_one_waiting() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1-192.0.2.2"]))]);
+    world.service("one", json!({}));
+    world.service("two", json!({}));
+    world.flow();
+    // The head of the line wants both families, of which the pool has one.
+    let dual = json!({ "spec": {
+        "ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"],
+    } });
+    world.service("dual", dual);
+    world.service("exact", asks("192.0.2.2"));
+    world.service("any", json!({}));
+    world.settle();
+    world.delete("one");
+    world.settle();
+    assert_eq!(world.addresses("any"), ["192.0.2.1"]);
+    assert!(world.addresses("exact").is_empty());
+    world.delete("two");
+    world.settle();
+    assert_eq!(world.addresses("exact"), ["192.0.2.2"]);
+}

@@ -91,6 +91,12 @@ impl Caller {
         if let Some(folder) = program.parent().filter(|folder| folder.is_absolute()) {
             command.env("PATH", with_folder(folder));
         }
+        self.run_as_person(&mut command);
+        command
+    }
+
+    /// Makes a command run as the person to build as.
+    pub(crate) fn run_as_person(&self, command: &mut Command) {
         if let Some(person) = &self.person {
             command.uid(person.uid).gid(person.gid);
             command
@@ -98,7 +104,18 @@ impl Caller {
                 .env("USER", &person.name)
                 .env("LOGNAME", &person.name);
         }
-        command
+    }
+
+    /// The folder of that person for what can be made again: `$XDG_CACHE_HOME`, or `~/.cache`.
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        match &self.person {
+            // Root's variables are not this person's.
+            Some(person) => Some(person.home.join(".cache")),
+            None => match env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
+                Some(path) => Some(PathBuf::from(path)),
+                None => env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")),
+            },
+        }
     }
 }
 

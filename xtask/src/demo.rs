@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::setup::{self, Consent, Purpose};
+use crate::setup::{self, Consent, Purpose, kubelab};
 use crate::workspace::{Profile, Workspace, run_through};
 use crate::{Failure, Outcome};
 
@@ -17,14 +17,20 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             Consent::from_args(args),
         )?;
     }
+    let kubernetes = args.iter().any(|arg| arg == "--kubernetes");
+    let kubelab = kubernetes.then(|| kubelab::find_or_build(&workspace));
+    let kubelab = kubelab.transpose()?;
     let programs = workspace.build(&["labtests", "ringbolt"], Profile::Dev)?;
-    run_through(
-        Command::new(&programs["labtests"])
-            .arg("demo")
-            .arg("--ringbolt")
-            .arg(&programs["ringbolt"])
-            .args(args),
-    )
+    let mut command = Command::new(&programs["labtests"]);
+    command
+        .arg("demo")
+        .arg("--ringbolt")
+        .arg(&programs["ringbolt"])
+        .args(args);
+    if let Some(kubelab) = kubelab {
+        kubelab.tell(&mut command);
+    }
+    run_through(&mut command)
 }
 
 /// What the chosen router needs to be installed.

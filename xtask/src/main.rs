@@ -26,9 +26,10 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask VERB [flags]
 
-  demo [--router bird|frr|ringbolt] [--seed N] [--keep] [--down] [--yes]
+  demo [--kubernetes] [--router bird|frr|ringbolt] [--seed N] [--keep] [--down] [--yes]
             builds Ringbolt, makes a lab of network namespaces and shows a Service becoming reachable,
-            step by step. --seed draws other addresses, names, AS numbers and 2 to 6 nodes; --keep leaves
+            step by step. --kubernetes does so with the objects in a real API server and kube-proxy on every
+            node, and adds three steps. --seed draws other addresses, names, AS numbers and 2 to 6 nodes; --keep leaves
             the lab standing and says how to look around; --down removes it.            (root)
   test [--yes]
             everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (root for the labs)
@@ -38,6 +39,9 @@ cargo xtask VERB [flags]
             a benchmark beside its reference daemons, in a release build. NAME: originate.  (root)
   setup [--yes]
             installs what the verbs above need (Debian packages) and stops the services that apt starts.  (root)
+  setup kubelab
+            finds the programs of Kubernetes (TEST_ASSET_…, KUBEBUILDER_ASSETS, cache) or builds them from
+            Go modules: once, five minutes on two cores.
   crds [--check]
             writes manifests/crds from the Rust types, or only says whether it is fresh.
   fsm-table [--check]

@@ -4,6 +4,8 @@
 //! a routing daemon nobody asked for must not run on somebody's machine. Refuses to know what the programs
 //! are used for.
 
+pub(crate) mod kubelab;
+
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -119,9 +121,12 @@ impl Consent {
 }
 
 pub(crate) fn run(args: &[String]) -> Outcome {
+    if args.first().is_some_and(|arg| arg == "kubelab") {
+        return kubelab::run(&args[1..]);
+    }
     if let Some(unknown) = args.iter().find(|arg| *arg != "--yes") {
         return Err(Failure::Refused(format!(
-            "`setup` does not know `{unknown}`; it takes --yes"
+            "`setup` does not know `{unknown}`; it takes kubelab or --yes"
         )));
     }
     let workspace = Workspace::open();

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::setup::{self, Consent, Purpose};
 use crate::workspace::{Profile, Workspace};
-use crate::{Failure, Outcome};
+use crate::{Failure, Outcome, lab};
 use tally::Tally;
 
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -129,11 +129,10 @@ impl Run {
                 .arg("--ringbolt")
                 .arg(&programs["ringbolt"]);
             if root {
+                lab::tell_kubelab(workspace, &mut command);
                 return programs::counted(&mut command, "labs");
             }
-            let listed = command.arg("--list").output();
-            let names = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-            let count = names.unwrap_or_default().lines().count().max(1);
+            let count = lab::names(&command).len().max(1);
             println!("SKIPPED: {count} lab scenarios need root for network namespaces");
             Tally::skipped(u64::try_from(count).unwrap_or(u64::MAX))
         });

@@ -1,5 +1,5 @@
 //! `crds`: the resource definitions under manifests/crds, one file per kind, as `ringbolt crds` prints them
-//! from the Rust types.
+//! from the Rust types; and the copies that the Helm chart carries, since a chart reads no file outside its folder.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use crate::workspace::{Profile, Workspace};
 use crate::{Failure, Outcome};
 
 /// Relative to the workspace.
-const FOLDER: &str = "manifests/crds";
+const FOLDERS: [&str; 2] = ["manifests/crds", "manifests/chart/ringbolt/crds-rendered"];
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let mode = Mode::from_args("crds", args)?;
@@ -25,14 +25,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         return Err(Failure::Failed("`ringbolt crds` failed".to_owned()));
     }
     for (plural, document) in documents {
-        let file = format!("{FOLDER}/{plural}.yaml");
-        settle(
-            &workspace,
-            &file,
-            document.as_bytes(),
-            mode,
-            "cargo xtask crds",
-        )?;
+        for folder in FOLDERS {
+            let file = format!("{folder}/{plural}.yaml");
+            let fresh = document.as_bytes();
+            settle(&workspace, &file, fresh, mode, "cargo xtask crds")?;
+        }
     }
     Ok(())
 }

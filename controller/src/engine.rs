@@ -385,6 +385,13 @@ impl Engine {
             if orphans.is_empty() {
                 self.takings.forget(&gone);
             }
+            let left = view.is_none() && self.index.services.confirmed(&key).is_none();
+            if left && !orphans.is_empty() {
+                // The watch says that it is gone. It may have another type, of which a watch that
+                // selects the type does not tell.
+                self.unclear.insert(Subject::Service(key.clone()));
+                self.enqueue(Subject::Service(key.clone()));
+            }
             orphans
                 .into_iter()
                 .for_each(|address| self.enqueue(Subject::Claim(address)));

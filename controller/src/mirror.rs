@@ -6,7 +6,7 @@
 //! watched version cannot be placed before or after that, it says [`Effect::Doubt`] and the caller
 //! reads the object. Versions are compared for equality only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,12 +64,16 @@ impl<T> Entry<T> {
 #[derive(Debug)]
 pub(crate) struct Mirror<K, T> {
     entries: BTreeMap<K, Entry<T>>,
+    /// Absences that were learnt by a write or a read, oldest first: each is remembered for as long
+    /// as its age may matter.
+    absences: VecDeque<(Instant, K)>,
 }
 
 impl<K, T> Default for Mirror<K, T> {
     fn default() -> Self {
         Self {
             entries: BTreeMap::new(),
+            absences: VecDeque::new(),
         }
     }
 }
@@ -148,6 +152,7 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             entry.pending = false;
         }
         self.settle(key);
+        self.tidy(key);
     }
 
     /// A read found the object like this, or did not find it.
@@ -175,6 +180,9 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
         let state = value.as_ref().map(|v| v.version());
         entry.pending = false;
         entry.confirmed = Some(now);
+        if value.is_none() {
+            self.absences.push_back((now, key.clone()));
+        }
         entry.value = value;
         if entry.watched == state {
             entry.ahead.clear();
@@ -192,6 +200,33 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
         {
             Some(value) => self.watched(key, value),
             None => Effect::Changed,
+        }
+    }
+
+    /// Whether a read found an object of which the watch does not tell.
+    pub(crate) fn is_unwatched(&self, key: &K) -> bool {
+        let unwatched = |e: &Entry<T>| e.value.is_some() && e.watched.is_none() && !e.pending;
+        self.entries.get(key).is_some_and(unwatched)
+    }
+
+    /// Knows nothing of an object.
+    pub(crate) fn forget(&mut self, key: &K) {
+        self.entries.remove(key);
+    }
+
+    /// Forgets the age of absences that were learnt before `time`.
+    pub(crate) fn forget_absences(&mut self, time: Instant) {
+        while let Some((learnt, _)) = self.absences.front()
+            && *learnt < time
+        {
+            if let Some((learnt, key)) = self.absences.pop_front()
+                && self
+                    .entries
+                    .get(&key)
+                    .is_some_and(|entry| entry.confirmed == Some(learnt))
+            {
+                self.tidy(&key);
+            }
         }
     }
 

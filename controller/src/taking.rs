@@ -49,6 +49,11 @@ impl Takings {
             + self.bound
     }
 
+    /// Whether a bound runs for an address, its own or that of its Service.
+    pub(crate) fn has_begun(&self, uid: &Uid, address: IpAddr) -> bool {
+        self.services.contains_key(uid) || self.addresses.contains_key(&(uid.clone(), address))
+    }
+
     /// The Service is to have addresses (again); of these, none is held for nothing.
     pub(crate) fn keep(&mut self, uid: &Uid, addresses: impl IntoIterator<Item = IpAddr>) {
         self.services.remove(uid);

@@ -271,6 +271,8 @@ impl Engine {
     fn learn_service(&mut self, key: &ServiceKey, view: Option<Arc<ServiceView>>, now: Moment) {
         let effect = self.index.services.read(key, view, now.mono);
         let concerns = self.index.service_effect(key.clone(), effect);
+        // A doubt must not hide what the read has found.
+        self.service_changed(key.clone());
         self.concern(concerns);
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ringbolt_config::ServiceKey;
 use ringbolt_config::names::allocation_name;
 
 use super::answers::About;
@@ -25,16 +26,20 @@ impl Engine {
             if self.index.incarnation(&holder.key, &holder.uid).is_some() {
                 continue;
             }
+            // That it is not known may be for a watch that is late: the bound begins when it is
+            // known to be gone.
+            let seen = self.takings.has_begun(&holder.uid, address);
+            if !seen && self.index.services.confirmed(&holder.key).is_none() {
+                self.read_first(address, &holder.key);
+                continue;
+            }
             let due = self.takings.address(&holder.uid, address, now.mono);
             if now.mono < due {
                 self.queue.at(due, Subject::Claim(address));
                 continue;
             }
             if !self.is_fresh(&holder.key, due, now) {
-                let service = Subject::Service(holder.key.clone());
-                self.unclear.insert(service.clone());
-                self.hold_up(Subject::Claim(address), service.clone());
-                self.enqueue(service);
+                self.read_first(address, &holder.key);
                 continue;
             }
             return self.release(address, &holder.uid, now);
@@ -65,5 +70,13 @@ impl Engine {
                 assumed: None,
             },
         ))
+    }
+
+    /// A claim waits until the Service of that name is read.
+    fn read_first(&mut self, address: IpAddr, key: &ServiceKey) {
+        let service = Subject::Service(key.clone());
+        self.unclear.insert(service.clone());
+        self.hold_up(Subject::Claim(address), service.clone());
+        self.enqueue(service);
     }
 }

@@ -13,6 +13,7 @@ use super::answers::About;
 use super::queue::Subject;
 use super::{Engine, Moment, Write};
 use crate::allocator::{Claim, Holder};
+use crate::mirror::Effect;
 use crate::projector::{ALLOCATED, project};
 use crate::reconcile::{Cause, Decision, Slot, Surroundings, Target, decide, tenancy};
 
@@ -38,6 +39,7 @@ impl Engine {
         match &decision {
             Decision::Ignore => {
                 self.takings.keep(&view.uid, []);
+                self.let_unwatched_go(key, now);
                 None
             }
             Decision::Keep(target) | Decision::Assign(target) => {
@@ -51,6 +53,26 @@ impl Engine {
                 self.publish(&view, &decision, &[], now)
             }
         }
+    }
+
+    /// A Service that has left the type is not watched where the watch selects the type: nobody
+    /// would tell of its end. It is forgotten when nobody rests a decision on its having been read.
+    fn let_unwatched_go(&mut self, key: &ServiceKey, now: Moment) {
+        if !self.index.services.is_unwatched(key) {
+            return;
+        }
+        let until = self
+            .index
+            .services
+            .confirmed(key)
+            .map(|read| read + self.takings.freshness());
+        if let Some(until) = until.filter(|until| *until > now.mono) {
+            self.queue.at(until, Subject::Service(key.clone()));
+            return;
+        }
+        self.index.services.forget(key);
+        let concerns = self.index.service_effect(key.clone(), Effect::Changed);
+        self.concern(concerns);
     }
 
     /// Claims what is to be had, then publishes it.

@@ -27,6 +27,10 @@ impl Engine {
                 self.all_pool_statuses();
             }
         }
+        if let Some(since) = self.fresh_since(now.mono) {
+            self.index.services.forget_absences(since);
+            self.index.claims.forget_absences(since);
+        }
         for subject in self.queue.due(now.mono) {
             self.enqueue(subject);
         }

@@ -15,6 +15,41 @@ impl Versioned for Thing {
 }
 
 #[test]
+#[test]
+fn the_age_of_an_absence_is_known_for_a_while_and_then_nothing_is_kept() {
+    let (mut mirror, now) = mirror();
+    mirror.begin(&());
+    mirror.read(&(), None, now);
+    assert_eq!(mirror.confirmed(&()), Some(now));
+    mirror.forget_absences(now);
+    assert_eq!(mirror.confirmed(&()), Some(now));
+    mirror.forget_absences(now + Duration::from_secs(1));
+    assert_eq!(mirror.confirmed(&()), None);
+    assert!(mirror.entries.is_empty());
+}
+
+#[test]
+fn an_absence_whose_echo_is_missing_is_not_forgotten() {
+    let (mut mirror, now) = mirror();
+    mirror.watched(&(), thing("1"));
+    mirror.begin(&());
+    mirror.written(&(), None, now);
+    mirror.forget_absences(now + Duration::from_secs(1));
+    assert_eq!(mirror.watched(&(), None), Effect::Unchanged);
+    assert!(mirror.entries.is_empty());
+}
+
+#[test]
+fn what_a_read_found_beyond_the_watch_is_known_as_such() {
+    let (mut mirror, now) = mirror();
+    mirror.begin(&());
+    mirror.read(&(), thing("1"), now);
+    assert!(mirror.is_unwatched(&()));
+    mirror.watched(&(), thing("1"));
+    assert!(!mirror.is_unwatched(&()), "the watch tells of it");
+}
+
+#[test]
 fn the_watch_is_believed_while_nothing_was_written() {
     let (mut mirror, _) = mirror();
     assert_eq!(mirror.watched(&(), thing("1")), Effect::Changed);

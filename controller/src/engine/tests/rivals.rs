@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::world::Selection;
 use super::*;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -165,8 +166,10 @@ proptest! {
     #[test]
     fn two_controllers_never_give_one_address_twice(
         happenings in prop::collection::vec(happening(), 1..120),
+        selection in prop_oneof![Just(Selection::All), Just(Selection::LoadBalancers)],
     ) {
         let mut world = World::with_pools(&[("p", ranges(&["192.0.2.0/31", "2001:db8::2"]))]);
+        world.selection = selection;
         world.start_controller();
         for happening in &happenings {
             happen(&mut world, happening);

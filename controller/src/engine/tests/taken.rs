@@ -1,5 +1,6 @@
 //! Services lose addresses, or get others.
 
+use super::world::Selection;
 use super::*;
 
 const BOUND: Duration = Duration::from_secs(2);
@@ -311,4 +312,41 @@ fn a_sharer_whose_ports_come_to_collide_is_the_one_that_leaves() {
         BTreeSet::from([443, 8443]),
         "claims record what is occupied"
     );
+}
+
+#[test]
+fn rule_15_and_25_a_service_that_leaves_the_type_unseen_is_read_and_cleaned() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1"]))]);
+    world.selection = Selection::LoadBalancers;
+    world.service("web", json!({}));
+    world.settle();
+    world.edit("web", json!({ "spec": { "type": "ClusterIP" } }));
+    world.flow();
+    world.run_for(world.settings.taking_bound - Duration::from_millis(1));
+    assert_eq!(world.holders("192.0.2.1"), ["web"], "not before the bound");
+    world.run_for(Duration::from_millis(1));
+    let view = world.view("web").expect("it lives on");
+    assert!(!view.has_finalizer);
+    assert_eq!(view.allocated_from, None);
+    assert!(world.holders("192.0.2.1").is_empty());
+    let writes = world.writes;
+    world.edit("web", json!({ "metadata": { "labels": { "a": "b" } } }));
+    world.settle();
+    assert_eq!(world.writes, writes, "it is nobody's any more");
+    world.edit("web", json!({ "spec": { "type": "LoadBalancer" } }));
+    world.settle();
+    assert_eq!(world.addresses("web"), ["192.0.2.1"]);
+}
+
+#[test]
+fn rule_25_a_type_change_while_no_controller_runs_is_found_by_the_claim() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1"]))]);
+    world.selection = Selection::LoadBalancers;
+    world.service("web", json!({}));
+    world.settle();
+    world.edit("web", json!({ "spec": { "type": "ClusterIP" } }));
+    world.restart(0);
+    world.settle();
+    assert!(!world.view("web").expect("it lives on").has_finalizer);
+    assert!(world.holders("192.0.2.1").is_empty());
 }

@@ -32,8 +32,19 @@ pub(super) struct Controller {
 /// A use of an address: the address and the uid of a Service that carries it in force.
 type Use = (IpAddr, String);
 
+/// Which Services the watch tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All, as a directory does.
+    All,
+    /// Those of type LoadBalancer, as an API server does that is asked for these: one that leaves
+    /// the type is told as a deletion. The API server empties its status, too.
+    LoadBalancers,
+}
+
 pub(super) struct World {
     pub(super) settings: Settings,
+    pub(super) selection: Selection,
     now: Moment,
     objects: BTreeMap<ObjectRef, Value>,
     /// Changes by [`log_of`]: a watch of one kind may be late against that of another.
@@ -71,6 +82,7 @@ impl World {
         let wall = "2026-01-01T00:00:00Z".parse().expect("a time");
         Self {
             settings,
+            selection: Selection::All,
             now: Moment {
                 mono: Instant::now(),
                 wall,
@@ -110,7 +122,7 @@ impl World {
     pub(super) fn restart(&mut self, place: usize) {
         let mut engine = Engine::new(self.settings.clone());
         let mut changes: Vec<Change> = Vec::new();
-        for (target, value) in &self.objects {
+        for (target, value) in self.objects.iter().filter(|(o, v)| self.selects(o, v)) {
             changes.push(Change::Apply(decoded(target.kind, value)));
         }
         changes.extend(KINDS.iter().map(|kind| Change::Synced(*kind)));
@@ -123,6 +135,12 @@ impl World {
         };
         self.controllers[place] = Some(controller);
         self.collect(place);
+    }
+
+    /// Whether the watch tells of an object like this.
+    fn selects(&self, target: &ObjectRef, value: &Value) -> bool {
+        let of_type = value["spec"]["type"] == "LoadBalancer";
+        self.selection == Selection::All || target.kind != Kind::Service || of_type
     }
 
     pub(super) fn controller(&mut self, place: usize) -> &mut Controller {

@@ -19,15 +19,31 @@ impl World {
         }
         value["metadata"]["resourceVersion"] = json!(self.next_version.to_string());
         self.next_version += 1;
-        let object = decoded(target.kind, &value);
-        self.logs[log_of(target.kind)].push(Change::Apply(object));
+        let selected = self.selects(&target, &value);
+        if !selected {
+            value["status"]["loadBalancer"] = json!({});
+        }
+        if selected {
+            let object = decoded(target.kind, &value);
+            self.logs[log_of(target.kind)].push(Change::Apply(object));
+        } else {
+            self.tell_deletion(&target);
+        }
         self.objects.insert(target, value);
         self.check();
     }
 
+    /// The watch says that an object is gone, if it has told of it.
+    fn tell_deletion(&mut self, target: &ObjectRef) {
+        let told = self.objects.get(target);
+        if told.is_some_and(|old| self.selects(target, old)) {
+            self.logs[log_of(target.kind)].push(Change::Delete(target.clone()));
+        }
+    }
+
     pub(in crate::engine::tests) fn take(&mut self, target: &ObjectRef) {
+        self.tell_deletion(target);
         self.objects.remove(target);
-        self.logs[log_of(target.kind)].push(Change::Delete(target.clone()));
         self.check();
     }
 

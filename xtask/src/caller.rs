@@ -106,6 +106,14 @@ impl Caller {
         }
     }
 
+    /// Gives a file that this process has made to the person to build as.
+    pub(crate) fn hand_over(&self, path: &Path) {
+        if let Some(person) = &self.person {
+            // Root's file is still readable; only removing it would take sudo again.
+            std::os::unix::fs::chown(path, Some(person.uid), Some(person.gid)).ok();
+        }
+    }
+
     /// The folder of that person for what can be made again: `$XDG_CACHE_HOME`, or `~/.cache`.
     pub(crate) fn cache(&self) -> Option<PathBuf> {
         match &self.person {

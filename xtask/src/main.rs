@@ -15,6 +15,7 @@ mod caller;
 mod crds;
 mod demo;
 mod fsm_table;
+mod image;
 mod lab;
 mod setup;
 mod test;
@@ -46,6 +47,9 @@ cargo xtask VERB [flags]
             writes manifests/crds from the Rust types, or only says whether it is fresh.
   fsm-table [--check]
             writes docs/fsm.md from the session's transition table, or only says whether it is fresh.
+  image [--name NAME:TAG] [--out FILE] [--dev] | --check FILE
+            writes an OCI image of the static program as a tar file, without a container engine; or looks whether
+            one holds together and runs. --dev takes the development build.
   tidy      checks the rules of the house that no compiler knows.
 
 --yes (or CI=true) answers the question before packages are installed.
@@ -104,6 +108,7 @@ fn run(verb: &str, rest: &[String]) -> Outcome {
         "bench" => bench::run(rest),
         "setup" => setup::run(rest),
         "crds" => crds::run(rest),
+        "image" => image::run(rest),
         "fsm-table" => fsm_table::run(rest),
         "tidy" => tidy::run(rest),
         other => Err(Failure::Refused(format!(

@@ -63,6 +63,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         programs::counted(&mut command, "doc tests")
     });
     run.docs();
+    run.step("image", |workspace| match crate::image::try_out(workspace) {
+        Ok(()) => Tally::passed(1),
+        Err(failure) => {
+            println!("{failure:?}");
+            Tally::failed(1)
+        }
+    });
     run.labs();
     println!();
     println!("everything took {} s", run.started.elapsed().as_secs());

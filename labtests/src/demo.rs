@@ -1,11 +1,13 @@
-//! `labtests demo`: a Service becomes reachable, end to end, told in sixteen steps.
+//! `labtests demo`: a Service becomes reachable, end to end, told in sixteen steps; with `--kubernetes` the same on a
+//! real control plane, and three more.
 //!
 //! Every step looks from the other side and prints what it saw there: the router's table, the client's answer,
-//! the wire. The table of steps is in `steps`; what they do is in `announced` (BGP), `segment` (layer 2) and
-//! `change` (moving, deleting, breaking, restarting).
+//! the wire. The table of steps is in `steps`; what they do is in `announced` (BGP), `segment` (layer 2), `change`
+//! (moving, deleting, breaking, restarting) and `cluster` (what only a cluster has).
 
 mod announced;
 mod change;
+mod cluster;
 pub(crate) mod segment;
 pub(crate) mod steps;
 
@@ -16,14 +18,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::kubelab::{Assets, Lifetime};
 use crate::lab::{Leftovers, kept_mark, sweep};
 use crate::node::Ringbolt;
+use crate::place::Ground;
 use crate::plan::Plan;
 use crate::progress::say;
 use crate::router::RouterKind;
 use crate::story::Story;
 use crate::{diag, netns};
-use steps::{STEPS, Verdict};
+use steps::{Verdict, steps_of};
 
 /// What `demo` was given.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ struct Flags {
     ringbolt: Option<PathBuf>,
     router: RouterKind,
     seed: Option<u64>,
+    kubernetes: bool,
+    kubelab: Option<PathBuf>,
     keep: bool,
     down: bool,
 }
@@ -41,6 +47,8 @@ impl Flags {
             ringbolt: None,
             router: RouterKind::Bird,
             seed: None,
+            kubernetes: false,
+            kubelab: None,
             keep: false,
             down: false,
         };
@@ -60,16 +68,35 @@ impl Flags {
                     let seed = args.next().and_then(|text| text.parse().ok());
                     flags.seed = Some(seed.context("--seed needs a number")?);
                 }
+                "--kubernetes" => flags.kubernetes = true,
+                "--kubelab" => {
+                    flags.kubelab = Some(args.next().context("--kubelab needs a folder")?.into());
+                }
                 "--keep" => flags.keep = true,
                 "--down" => flags.down = true,
                 // Consent to install; there is nothing left to install here.
                 "--yes" => {}
                 other => bail!(
-                    "there is no flag `{other}`; it takes --router, --seed, --keep, --down, --yes"
+                    "there is no flag `{other}`; it takes --kubernetes, --router, --seed, --keep, --down, --yes"
                 ),
             }
         }
         Ok(flags)
+    }
+
+    /// What the lab is built on.
+    fn ground(&self) -> Result<Ground> {
+        if !self.kubernetes {
+            return Ok(Ground::Directory);
+        }
+        let folder = self.kubelab.clone();
+        let assets = Assets::at(folder.context("--kubernetes needs --kubelab FOLDER")?)?;
+        let lifetime = if self.keep {
+            Lifetime::MayStay
+        } else {
+            Lifetime::OfThisProcess
+        };
+        Ok(Ground::Kubernetes(assets, lifetime))
     }
 }
 
@@ -101,13 +128,14 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         flags.router,
         plan.nodes.len()
     );
-    let mut story = Story::begin("demo", plan, flags.router, ringbolt)?;
+    let mut story = Story::begin_on(&flags.ground()?, "demo", plan, flags.router, ringbolt)?;
     println!(
         "demo: the lab stands ({:.1} s)",
         started.elapsed().as_secs_f64()
     );
+    let steps = steps_of(&story);
     let mut replaced = Vec::new();
-    for (number, step) in (1..).zip(STEPS) {
+    for (number, step) in (1..).zip(&steps) {
         let began = Instant::now();
         say(&format!("{number:2}. {}", step.title));
         let outcome =
@@ -140,20 +168,19 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         }
     }
     println!("demo: took {:.0} s", started.elapsed().as_secs_f64());
-    finish(story, &replaced, flags.keep)
+    finish(story, steps.len(), &replaced, flags.keep)
 }
 
 /// Keeps or removes the lab, and says the last line.
-fn finish(mut story: Story, replaced: &[String], keep: bool) -> Result<ExitCode> {
+fn finish(mut story: Story, steps: usize, replaced: &[String], keep: bool) -> Result<ExitCode> {
     if keep {
         fs::write(kept_mark(std::process::id()), "")?;
-        story.rack.lab.kept().keep();
+        story.rack.keep();
         story.print_tour()?;
     } else {
-        story.rack.lab.succeeded();
+        story.rack.succeeded();
     }
     drop(story);
-    let steps = STEPS.len();
     if replaced.is_empty() {
         println!("demo: {steps} of {steps} steps verified");
     } else {

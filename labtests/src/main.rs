@@ -24,6 +24,7 @@ mod lab;
 mod manifests;
 mod netns;
 mod node;
+mod place;
 mod plan;
 mod pod;
 mod process;

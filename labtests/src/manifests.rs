@@ -3,12 +3,15 @@
 //! Objects are built as JSON values and written as YAML, a file for each, replaced by rename as an editor does.
 //! Knows the shapes of Kubernetes and of Ringbolt's resources; does not know the lab.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+
+use crate::place::Source;
 
 /// The directory.
 #[derive(Debug, Clone)]
@@ -28,6 +31,11 @@ impl Directory {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory as a source of objects.
+    pub(crate) fn source(&self) -> Source {
+        Source::Manifests(self.path.clone())
     }
 
     /// Writes objects into one file, replacing what it held.
@@ -65,6 +73,12 @@ impl Directory {
         fs::remove_file(self.path.join(file)).with_context(|| file.to_owned())
     }
 
+    /// The objects of one file.
+    pub(crate) fn read(&self, file: &str) -> Result<Vec<Value>> {
+        let text = fs::read_to_string(self.path.join(file)).with_context(|| file.to_owned())?;
+        serde_saphyr::from_multiple(&text).with_context(|| file.to_owned())
+    }
+
     /// Every object in every file that can be read.
     pub(crate) fn objects(&self) -> Vec<Value> {
         let mut objects = Vec::new();
@@ -99,20 +113,36 @@ impl Directory {
         serde_json::from_str(&text).ok()
     }
 
+    /// The addresses of every Service of a namespace that has a status.
+    pub(crate) fn all_addresses(&self, namespace: &str) -> Result<BTreeMap<String, Vec<IpAddr>>> {
+        let folder = self.path.join(".ringbolt/services").join(namespace);
+        let mut services = BTreeMap::new();
+        for entry in fs::read_dir(folder)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                let addresses = self.addresses(namespace, &name);
+                services.insert(name, addresses);
+            }
+        }
+        Ok(services)
+    }
+
     /// The addresses in a Service's status.
     pub(crate) fn addresses(&self, namespace: &str, service: &str) -> Vec<IpAddr> {
         let Some(state) = self.state("services", namespace, service) else {
             return Vec::new();
         };
-        let ingress = state["status"]["loadBalancer"]["ingress"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        ingress
-            .iter()
-            .filter_map(|entry| entry["ip"].as_str()?.parse().ok())
-            .collect()
+        ingress(&state["status"])
     }
+}
+
+/// The addresses in the status of a Service.
+pub(crate) fn ingress(status: &Value) -> Vec<IpAddr> {
+    let entries = status["loadBalancer"]["ingress"].as_array();
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter_map(|entry| entry["ip"].as_str()?.parse().ok())
+        .collect()
 }
 
 fn is_manifest(path: &Path) -> bool {
@@ -146,6 +176,11 @@ pub(crate) struct ServiceSpec<'a> {
 /// The port clients use.
 pub(crate) const SERVICE_PORT: u16 = 80;
 
+/// The label of pods behind a Service; its value is `yes`.
+pub(crate) fn endpoint_label(service: &str) -> String {
+    format!("behind/{service}")
+}
+
 pub(crate) fn service(spec: &ServiceSpec<'_>) -> Value {
     let mut annotations = json!({"ringbolt.io/address-pool": spec.pool});
     if !spec.requested.is_empty() {
@@ -165,7 +200,7 @@ pub(crate) fn service(spec: &ServiceSpec<'_>) -> Value {
             "type": "LoadBalancer",
             "ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"],
             "externalTrafficPolicy": policy,
-            "selector": {"app": spec.name},
+            "selector": {endpoint_label(spec.name): "yes"},
             "ports": [port("tcp", "TCP"), port("udp", "UDP")],
         },
     })

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::manifests::Directory;
 use crate::netns::{Netns, run};
+use crate::place::Source;
 use crate::process::{Daemon, Kept};
 
 /// Where a speaker and a controller answer HTTP, on the loopback of their namespace.
@@ -46,15 +46,12 @@ impl Ringbolt {
         &self,
         space: &Netns,
         node: &str,
-        directory: &Directory,
+        source: &Source,
         folder: &Path,
         kept: &Kept,
     ) -> Result<Daemon> {
         let mut command = space.command(&self.program);
-        command
-            .arg("speaker")
-            .arg("--manifests")
-            .arg(directory.path());
+        command.arg("speaker").args(source.arguments());
         command.args(["--node-name", node, "--log-level", "debug"]);
         Daemon::start(&format!("speaker-{node}"), &mut command, folder, kept)
     }
@@ -64,39 +61,42 @@ impl Ringbolt {
         &self,
         space: &Netns,
         node: &str,
-        directory: &Directory,
+        source: &Source,
         folder: &Path,
         kept: &Kept,
     ) -> Result<Daemon> {
         let mut command = space.command(&self.program);
         command
             .arg("speaker")
-            .arg("--manifests")
-            .arg(directory.path())
+            .args(source.arguments())
             .args(["--node-name", node]);
         Daemon::start(&format!("speaker-{node}"), &mut command, folder, kept)
     }
 
-    /// Starts the controller.
+    /// Starts a controller; `name` is the name of its log.
     pub(crate) fn controller(
         &self,
         space: &Netns,
-        directory: &Directory,
+        name: &str,
+        source: &Source,
         folder: &Path,
         kept: &Kept,
     ) -> Result<Daemon> {
         let mut command = space.command(&self.program);
         command
             .arg("controller")
-            .arg("--manifests")
-            .arg(directory.path())
+            .args(source.arguments())
             .args(["--log-level", "debug"]);
-        Daemon::start("controller", &mut command, folder, kept)
+        Daemon::start(name, &mut command, folder, kept)
     }
 
     /// Runs a subcommand in a namespace (`status` asks the daemons there) and returns both its streams and
     /// whether it succeeded.
-    pub(crate) fn ask(&self, space: &Netns, args: &[&str]) -> Result<(bool, String)> {
+    pub(crate) fn ask<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        space: &Netns,
+        args: &[S],
+    ) -> Result<(bool, String)> {
         let output = space.command(&self.program).args(args).output()?;
         let streams = [&output.stdout[..], &output.stderr[..]].concat();
         Ok((

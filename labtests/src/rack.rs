@@ -16,6 +16,7 @@ use crate::lab::{Lab, link, plug};
 use crate::manifests::{self, Directory, Endpoint};
 use crate::netns::Netns;
 use crate::node::Ringbolt;
+use crate::place::{Ground, Place, Source};
 use crate::plan::{NodePlan, Plan};
 use crate::process::Daemon;
 use crate::router::{Neighbour, RouterSetup};
@@ -34,8 +35,10 @@ const DRAIN_WAIT_S: u32 = 4;
 pub(crate) struct Rack {
     pub(crate) plan: Plan,
     pub(crate) speakers: BTreeMap<String, Daemon>,
-    pub(crate) controller: Option<Daemon>,
+    /// Running controllers by their nodes.
+    pub(crate) controllers: BTreeMap<String, Daemon>,
     services: Vec<Daemon>,
+    pub(crate) place: Place,
     pub(crate) ringbolt: Ringbolt,
     pub(crate) directory: Directory,
     pub(crate) router: Netns,
@@ -49,8 +52,18 @@ pub(crate) struct Rack {
 }
 
 impl Rack {
-    /// Builds the network, starts the pods and the proxy, and writes the Node objects.
+    /// Builds the network on a directory, starts the pods and the proxy, and writes the Node objects.
     pub(crate) fn build(name: &str, plan: Plan, ringbolt: Ringbolt) -> Result<Self> {
+        Self::build_on(&Ground::Directory, name, plan, ringbolt)
+    }
+
+    /// As [`Self::build`], on any ground.
+    pub(crate) fn build_on(
+        ground: &Ground,
+        name: &str,
+        plan: Plan,
+        ringbolt: Ringbolt,
+    ) -> Result<Self> {
         let mut lab = Lab::new(name)?;
         let directory = Directory::create(lab.folder().join("manifests"))?;
         let (rack_switch, segment_switch) = (lab.switch("rack")?, lab.switch("segment")?);
@@ -66,9 +79,10 @@ impl Rack {
         default_route(&client, plan.gateway)?;
         let mut rack = Self {
             speakers: BTreeMap::new(),
-            controller: None,
+            controllers: BTreeMap::new(),
             services: Vec::new(),
             ringbolt,
+            place: Place::build(ground, name, &plan)?,
             directory,
             router,
             client,
@@ -83,7 +97,10 @@ impl Rack {
         for (index, node) in plan.nodes.iter().enumerate() {
             rack.add_node(index, node)?;
         }
-        rack.start_proxy()?;
+        match rack.place.kubernetes_mut() {
+            None => rack.start_proxy()?,
+            Some(place) => place.wait_proxies()?,
+        }
         Ok(rack)
     }
 
@@ -114,6 +131,9 @@ impl Rack {
                 Daemon::start(&pod.name, &mut command, self.lab.folder(), self.lab.kept())?;
             self.services.push(daemon);
             self.pods.insert(pod.name.clone(), pod_space);
+        }
+        if let Some(place) = self.place.kubernetes_mut() {
+            place.add_node(&space, node)?;
         }
         self.nodes.insert(node.name.clone(), space);
         let file = format!("node-{}.yaml", node.name);
@@ -172,23 +192,63 @@ impl Rack {
                 json!({"addresses": self.plan.local}),
             ),
         ];
-        self.directory.put("pools.yaml", &pools)?;
+        self.put("pools.yaml", &pools)?;
         let services = json!({"ipAddressPools": ["public"]});
         let services = resource("BGPAdvertisement", "services", services);
-        self.directory.put("services.yaml", &[services])?;
+        self.put("services.yaml", &[services])?;
         let pods = resource("BGPAdvertisement", "pods", json!({"source": "PodCIDR"}));
-        self.directory.put("pods.yaml", &[pods])?;
+        self.put("pods.yaml", &[pods])?;
         let layer2 = json!({"ipAddressPools": ["segment"], "interfaces": [SEGMENT]});
-        self.directory.put(
+        self.put(
             "layer2.yaml",
             &[resource("L2Advertisement", "segment", layer2)],
         )
     }
 
+    /// Writes a manifest; on Kubernetes its objects are applied.
+    pub(crate) fn put(&self, file: &str, objects: &[Value]) -> Result<()> {
+        self.directory.put(file, objects)?;
+        match self.place.kubernetes() {
+            Some(place) => place.put(objects),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes a manifest; on Kubernetes its objects are deleted.
+    pub(crate) fn remove(&self, file: &str) -> Result<()> {
+        if let Some(place) = self.place.kubernetes() {
+            place.delete(&self.directory.read(file)?)?;
+        }
+        self.directory.remove(file)
+    }
+
+    /// Where the one who looks on takes objects from.
+    pub(crate) fn source(&self) -> Source {
+        match self.place.kubernetes() {
+            Some(place) => place.admin_source(),
+            None => self.directory.source(),
+        }
+    }
+
+    /// The addresses in a Service's status.
+    pub(crate) fn addresses(&self, service: &str) -> Vec<IpAddr> {
+        match self.place.kubernetes() {
+            Some(place) => place.addresses(service),
+            None => self.directory.addresses(&self.plan.namespace, service),
+        }
+    }
+
+    /// The addresses of every Service that has a status.
+    pub(crate) fn all_addresses(&self) -> Result<BTreeMap<String, Vec<IpAddr>>> {
+        match self.place.kubernetes() {
+            Some(place) => place.services(),
+            None => self.directory.all_addresses(&self.plan.namespace),
+        }
+    }
+
     /// Writes the session with the router.
     pub(crate) fn write_peer(&self, spec: Value) -> Result<()> {
-        self.directory
-            .put("peer.yaml", &[manifests::resource("BGPPeer", "tor", spec)])
+        self.put("peer.yaml", &[manifests::resource("BGPPeer", "tor", spec)])
     }
 
     /// The session with the router: both families on it, and timers that notice a dead node soon.
@@ -214,7 +274,7 @@ impl Rack {
         let name = service["metadata"]["name"]
             .as_str()
             .context("a Service without a name")?;
-        self.directory.put(
+        self.put(
             &format!("service-{name}.yaml"),
             std::slice::from_ref(service),
         )
@@ -222,6 +282,9 @@ impl Rack {
 
     /// Writes which pods are behind a Service.
     pub(crate) fn put_endpoints(&self, service: &str, pods: &[&str]) -> Result<()> {
+        if let Some(place) = self.place.kubernetes() {
+            return place.put_endpoints(service, pods);
+        }
         let endpoints: Vec<Endpoint> = pods
             .iter()
             .map(|pod| self.endpoint(pod))
@@ -233,8 +296,11 @@ impl Rack {
 
     /// Removes a Service and its slices, as a person would.
     pub(crate) fn remove_service(&self, name: &str) -> Result<()> {
-        self.directory.remove(&format!("service-{name}.yaml"))?;
-        self.directory.remove(&format!("endpoints-{name}.yaml"))
+        self.remove(&format!("service-{name}.yaml"))?;
+        match self.place.kubernetes() {
+            Some(_) => self.put_endpoints(name, &[]),
+            None => self.directory.remove(&format!("endpoints-{name}.yaml")),
+        }
     }
 
     fn endpoint(&self, pod: &str) -> Result<Endpoint> {
@@ -253,38 +319,50 @@ impl Rack {
         })
     }
 
-    /// Starts the controller on the first node.
-    pub(crate) fn start_controller(&mut self) -> Result<()> {
-        let first = self
-            .plan
-            .nodes
-            .first()
-            .context("a plan has nodes")?
-            .name
-            .clone();
-        self.start_controller_on(&first)
+    /// Starts the controller on the first node; on Kubernetes, another one on the second.
+    pub(crate) fn start_controllers(&mut self) -> Result<()> {
+        let replicas = match self.place.kubernetes() {
+            Some(_) => 2,
+            None => 1,
+        };
+        let nodes = self.plan.nodes.iter().take(replicas);
+        let names: Vec<String> = nodes.map(|node| node.name.clone()).collect();
+        names
+            .iter()
+            .try_for_each(|name| self.start_controller(name))
     }
 
-    /// Starts a controller on a node, in place of the one the lab knew.
-    pub(crate) fn start_controller_on(&mut self, node: &str) -> Result<()> {
+    /// Starts a controller on a node, in place of the one the lab knew there.
+    pub(crate) fn start_controller(&mut self, node: &str) -> Result<()> {
         let (folder, kept) = (self.lab.folder(), self.lab.kept());
-        let daemon =
-            self.ringbolt
-                .controller(self.node_space(node)?, &self.directory, folder, kept)?;
-        self.controller = Some(daemon);
+        let (source, name) = match self.place.kubernetes() {
+            Some(place) => (place.controller_source(node)?, format!("controller-{node}")),
+            None => (self.directory.source(), "controller".to_owned()),
+        };
+        let space = self.node_space(node)?;
+        let daemon = self
+            .ringbolt
+            .controller(space, &name, &source, folder, kept)?;
+        self.controllers.insert(node.to_owned(), daemon);
         Ok(())
+    }
+
+    /// SIGKILL for the controller on a node.
+    pub(crate) fn kill_controller(&mut self, node: &str) -> Result<()> {
+        let controller = self.controllers.remove(node);
+        let mut controller = controller.with_context(|| format!("no controller on {node}"))?;
+        controller.kill()
     }
 
     /// Starts the speaker of a node.
     pub(crate) fn start_speaker(&mut self, node: &str) -> Result<()> {
         let space = self.node_space(node)?;
-        let daemon = self.ringbolt.speaker(
-            space,
-            node,
-            &self.directory,
-            self.lab.folder(),
-            self.lab.kept(),
-        )?;
+        let source = match self.place.kubernetes() {
+            Some(place) => place.speaker_source(node)?,
+            None => self.directory.source(),
+        };
+        let (folder, kept) = (self.lab.folder(), self.lab.kept());
+        let daemon = self.ringbolt.speaker(space, node, &source, folder, kept)?;
         self.speakers.insert(node.to_owned(), daemon);
         Ok(())
     }
@@ -326,7 +404,10 @@ impl Rack {
         for switch in [&self.rack_switch, &self.segment_switch] {
             switch.ip(&format!("link set {} {state}", port(index)))?;
         }
-        Ok(())
+        match self.place.kubernetes() {
+            Some(place) => place.set_cable(node, state),
+            None => Ok(()),
+        }
     }
 
     /// The hardware address of a node on the segment.
@@ -343,17 +424,36 @@ impl Rack {
             .with_context(|| format!("no hardware address: {text}"))
     }
 
+    /// The lab stays when this process ends.
+    pub(crate) fn keep(&self) {
+        self.lab.kept().keep();
+        if let Some(place) = self.place.kubernetes() {
+            place.plane.keep();
+        }
+    }
+
+    /// Nothing failed: logs go with the lab.
+    pub(crate) fn succeeded(&mut self) {
+        self.lab.succeeded();
+        if let Some(place) = self.place.kubernetes_mut() {
+            place.plane.succeeded();
+        }
+    }
+
     /// An error once any process of the lab has ended by itself.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
         let daemons = self
             .speakers
             .values_mut()
-            .chain(&mut self.controller)
+            .chain(self.controllers.values_mut())
             .chain(&mut self.services);
         for daemon in daemons {
             daemon.check_alive()?;
         }
-        Ok(())
+        match self.place.kubernetes_mut() {
+            Some(place) => place.check_alive(),
+            None => Ok(()),
+        }
     }
 }
 

@@ -206,7 +206,7 @@ pub(crate) fn with_story(
     let mut story = Story::begin(name, plan, kind, ringbolt.clone())?;
     match body(&mut story).and_then(|()| story.check_alive()) {
         Ok(()) => {
-            story.rack.lab.succeeded();
+            story.rack.succeeded();
             Ok(())
         }
         Err(error) => {

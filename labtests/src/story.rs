@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use ipnet::IpNet;
 
 use crate::bird::Bird;
 use crate::frr::Frr;
 use crate::manifests::{Policy, SERVICE_PORT, ServiceSpec, service};
 use crate::node::Ringbolt;
+use crate::place::Ground;
 use crate::plan::{Plan, same_family};
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind, Table, established, has_next_hops};
@@ -27,22 +28,35 @@ pub(crate) struct Story {
     pub(crate) router: Box<dyn Router>,
     pub(crate) kind: RouterKind,
     pub(crate) rack: Rack,
+    /// What each Service held when it was last looked at: what one knows while nobody can be asked.
+    known: RefCell<BTreeMap<String, [IpAddr; 2]>>,
     /// What every node should have told the router: the measure for a router that only counts.
     expected: RefCell<BTreeMap<IpAddr, BTreeSet<IpNet>>>,
 }
 
 impl Story {
-    /// Builds the lab and starts everything in it.
+    /// Builds the lab on a directory and starts everything in it.
     pub(crate) fn begin(
         name: &str,
         plan: Plan,
         kind: RouterKind,
         ringbolt: Ringbolt,
     ) -> Result<Self> {
-        let mut rack = Rack::build(name, plan, ringbolt)?;
+        Self::begin_on(&Ground::Directory, name, plan, kind, ringbolt)
+    }
+
+    /// As [`Self::begin`], on any ground.
+    pub(crate) fn begin_on(
+        ground: &Ground,
+        name: &str,
+        plan: Plan,
+        kind: RouterKind,
+        ringbolt: Ringbolt,
+    ) -> Result<Self> {
+        let mut rack = Rack::build_on(ground, name, plan, ringbolt)?;
         rack.write_configuration()?;
         let router = start_router(&rack, kind)?;
-        rack.start_controller()?;
+        rack.start_controllers()?;
         rack.start_speakers()?;
         let networks = rack.plan.nodes.iter();
         let expected = networks
@@ -52,6 +66,7 @@ impl Story {
             router,
             kind,
             rack,
+            known: RefCell::default(),
             expected: RefCell::new(expected),
         })
     }
@@ -90,11 +105,19 @@ impl Story {
     /// The addresses of a Service, IPv4 first, once it has both.
     pub(crate) fn addresses(&self, name: &str) -> Result<[IpAddr; 2]> {
         let full = self.plan().service(name);
-        let mut found = self.rack.directory.addresses(&self.plan().namespace, &full);
+        let mut found = self.rack.addresses(&full);
         found.sort();
-        found
+        let pair: [IpAddr; 2] = found
             .try_into()
-            .map_err(|found| anyhow::anyhow!("{full} holds {found:?}"))
+            .map_err(|found| anyhow::anyhow!("{full} holds {found:?}"))?;
+        self.known.borrow_mut().insert(name.to_owned(), pair);
+        Ok(pair)
+    }
+
+    /// The addresses a Service held when it was last asked for them.
+    pub(crate) fn last_addresses(&self, name: &str) -> Result<[IpAddr; 2]> {
+        let known = self.known.borrow().get(name).copied();
+        known.with_context(|| format!("{name} was never seen with addresses"))
     }
 
     pub(crate) fn wait_addresses(&self, name: &str) -> Result<[IpAddr; 2]> {
@@ -205,20 +228,7 @@ impl Story {
 
     /// Addresses of all Services, and the router's routes: what must not change when nothing should.
     pub(crate) fn picture(&self) -> Result<(BTreeMap<String, Vec<IpAddr>>, Table)> {
-        let folder = self
-            .rack
-            .directory
-            .path()
-            .join(".ringbolt/services")
-            .join(&self.plan().namespace);
-        let mut services = BTreeMap::new();
-        for entry in std::fs::read_dir(folder)?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
-                let addresses = self.rack.directory.addresses(&self.plan().namespace, &name);
-                services.insert(name, addresses);
-            }
-        }
+        let services = self.rack.all_addresses()?;
         ensure!(!services.is_empty(), "no Service has a status");
         Ok((services, self.router.table()?))
     }

@@ -52,7 +52,7 @@ impl Twin {
             manifests::resource("BGPPeer", &neighbour.name, spec)
         });
         directory.put("peers.yaml", &peers.collect::<Vec<_>>())?;
-        let daemon = ringbolt.speaker(space, NODE, &directory, folder, kept)?;
+        let daemon = ringbolt.speaker(space, NODE, &directory.source(), folder, kept)?;
         Ok(Self {
             daemon,
             space: space.clone(),

@@ -68,7 +68,7 @@ impl Subject {
                 directory.put("node.yaml", &[manifests::node("bench", &[daemon()], &[])])?;
                 let peers: Vec<_> = (0..SINKS).map(peer).collect();
                 directory.put("peers.yaml", &peers)?;
-                ringbolt.quiet_speaker(space, "bench", &directory, folder, kept)?
+                ringbolt.quiet_speaker(space, "bench", &directory.source(), folder, kept)?
             }
             Kind::Bird => {
                 fs::write(folder.join("routes.conf"), "")?;

@@ -36,7 +36,7 @@ pub(super) fn addresses(story: &mut Story) -> Result<Verdict> {
         v4.is_ipv4() && v6.is_ipv6(),
         "the addresses are {v4} and {v6}"
     );
-    let directory = story.rack.directory.path().to_string_lossy().into_owned();
+    let [flag, source] = story.rack.source().arguments();
     let first_node = story.plan().nodes[0].clone();
     let first = story.rack.node_space(&first_node.name)?;
     let full = story.plan().service("web");
@@ -44,7 +44,7 @@ pub(super) fn addresses(story: &mut Story) -> Result<Verdict> {
         let (_, shown) = story
             .rack
             .ringbolt
-            .ask(first, &["status", "services", "--manifests", &directory])?;
+            .ask(first, &["status", "services", &flag, &source])?;
         let announced = |address: IpAddr| {
             let address = address.to_string();
             let mut lines = shown.lines();

@@ -99,7 +99,7 @@ pub(super) fn address_used_again(story: &mut Story) -> Result<Verdict> {
 }
 
 /// A pool with a typing error in its fourth field; line and field are what must be named.
-const BROKEN: &str = "\
+pub(super) const BROKEN: &str = "\
 apiVersion: ringbolt.io/v1beta1
 kind: IPAddressPool
 metadata:
@@ -108,7 +108,7 @@ spec:
   addresses: [192.0.2.300/24]
   autoAsign: false
 ";
-const BROKEN_FILE: &str = "broken.yaml";
+pub(super) const BROKEN_FILE: &str = "broken.yaml";
 
 pub(super) fn broken_manifest(story: &mut Story) -> Result<Verdict> {
     let before = story.picture()?;
@@ -170,12 +170,10 @@ pub(super) fn restart(story: &mut Story) -> Result<Verdict> {
     for name in &names {
         story.rack.speaker(name)?.signal(Signal::Term)?;
     }
-    story
-        .rack
-        .controller
-        .as_mut()
-        .context("the controller runs")?
-        .terminate(LIMIT)?;
+    for controller in story.rack.controllers.values_mut() {
+        controller.terminate(LIMIT)?;
+    }
+    story.rack.controllers.clear();
     for name in &names {
         story.rack.speaker(name)?.wait_end(LIMIT)?;
         story.rack.speakers.remove(name);
@@ -184,7 +182,7 @@ pub(super) fn restart(story: &mut Story) -> Result<Verdict> {
         story.picture()?.0 == before.0,
         "an address moved while nobody ran"
     );
-    story.rack.start_controller()?;
+    story.rack.start_controllers()?;
     story.rack.start_speakers()?;
     story.wait_sessions()?;
     wait_for("every route is back", LIMIT, || {

@@ -15,7 +15,7 @@ use crate::story::{LIMIT, Story};
 use crate::wait::{holds_for, wait_for};
 
 /// The layer-2 Service.
-const NAME: &str = "printer";
+pub(super) const SERVICE: &str = "printer";
 /// How long the client may be without an answer after a node's death.
 const DEATH_MAX: Duration = Duration::from_secs(8);
 /// The hand-over: datagrams a second per family, and how long before and after the signal.
@@ -24,13 +24,19 @@ const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(3);
 
 pub(super) fn answers_arp(story: &mut Story) -> Result<Verdict> {
-    story.put(NAME, "segment", Policy::Cluster, &story.first_pods(), &[])?;
-    let [v4, _] = story.wait_addresses(NAME)?;
+    story.put(
+        SERVICE,
+        "segment",
+        Policy::Cluster,
+        &story.first_pods(),
+        &[],
+    )?;
+    let [v4, _] = story.wait_addresses(SERVICE)?;
     answers(story, v4, "ARP")
 }
 
 pub(super) fn answers_ndp(story: &mut Story) -> Result<Verdict> {
-    let [_, v6] = story.addresses(NAME)?;
+    let [_, v6] = story.addresses(SERVICE)?;
     answers(story, v6, "NDP")
 }
 
@@ -112,7 +118,7 @@ fn neighbour(story: &Story, address: IpAddr) -> Result<Mac> {
 }
 
 pub(super) fn node_death(story: &mut Story) -> Result<Verdict> {
-    let [v4, _] = story.addresses(NAME)?;
+    let [v4, _] = story.addresses(SERVICE)?;
     let to = SocketAddr::new(v4, SERVICE_PORT);
     let (owner, mac) = wait_owner(story, v4)?;
     let stream = Stream::start(&story.rack.desk, to, 100)?;
@@ -158,7 +164,9 @@ pub(super) fn node_death(story: &mut Story) -> Result<Verdict> {
 
 fn put_pods(story: &Story, pods: &[String]) -> Result<()> {
     let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
-    story.rack.put_endpoints(&story.plan().service(NAME), &pods)
+    story
+        .rack
+        .put_endpoints(&story.plan().service(SERVICE), &pods)
 }
 
 /// The dead node comes back, with a session of its own.
@@ -176,7 +184,7 @@ fn counted(account: &Account) -> String {
 }
 
 pub(super) fn hand_over(story: &mut Story) -> Result<Verdict> {
-    let addresses = story.addresses(NAME)?;
+    let addresses = story.addresses(SERVICE)?;
     let mut evidence = Vec::new();
     let mut ended = BTreeSet::new();
     // The families may have owners of their own; then each of them is ended once.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{announced, change, segment};
+use super::{announced, change, cluster, segment};
 use crate::story::Story;
 
 /// One step of the story.
@@ -33,7 +33,18 @@ impl Verdict {
     }
 }
 
-pub(crate) const STEPS: &[Step] = &[
+/// The steps of a story, in their order.
+pub(crate) fn steps_of(story: &Story) -> Vec<&'static Step> {
+    let place = story.rack.place.kubernetes();
+    let (broken, more) = match place {
+        None => (&BROKEN_MANIFEST, &[][..]),
+        Some(_) => (&BROKEN_OBJECT, CLUSTER),
+    };
+    let steps = STEPS.iter().chain([broken, &RESTART]).chain(more);
+    steps.collect()
+}
+
+const STEPS: &[Step] = &[
     Step {
         title: "the router has a session with every node, Established",
         name: "sessions",
@@ -104,15 +115,42 @@ pub(crate) const STEPS: &[Step] = &[
         name: "address used again",
         run: change::address_used_again,
     },
+];
+
+const BROKEN_MANIFEST: Step = Step {
+    title: "a broken manifest is named with file, line and field, and nothing else changes",
+    name: "broken manifest",
+    run: change::broken_manifest,
+};
+
+const BROKEN_OBJECT: Step = Step {
+    title: "a broken object is refused by the API server or named in its status, and nothing else changes",
+    name: "broken object",
+    run: cluster::broken_object,
+};
+
+const RESTART: Step = Step {
+    title: "controller and speakers are restarted: no address moves",
+    name: "restart",
+    run: change::restart,
+};
+
+/// What only a cluster has.
+const CLUSTER: &[Step] = &[
     Step {
-        title: "a broken manifest is named with file, line and field, and nothing else changes",
-        name: "broken manifest",
-        run: change::broken_manifest,
+        title: "the controller that leads is killed (kill -9): the other one serves the next Service",
+        name: "leader killed",
+        run: cluster::leader_killed,
     },
     Step {
-        title: "controller and speakers are restarted: no address moves",
-        name: "restart",
-        run: change::restart,
+        title: "the API server is stopped: announcements, sessions and failover go on; it returns: nothing moves",
+        name: "API server stopped",
+        run: cluster::server_stopped,
+    },
+    Step {
+        title: "`kubectl get ringbolt` and `kubectl describe` tell what is going on",
+        name: "kubectl",
+        run: cluster::told,
     },
 ];
 

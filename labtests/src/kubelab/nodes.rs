@@ -60,16 +60,22 @@ impl ControlPlane {
     /// Plugs a namespace into the plane, makes it a node and starts kube-proxy in it, in nftables mode; waits until
     /// its first rules are there. The namespace needs a default route, or the kernel answers before the rules do.
     pub(crate) fn join(&self, space: &Netns, spec: &NodeSpec<'_>) -> Result<KubeNode> {
-        let management = self.plug(space)?;
-        self.put_node(spec)?;
-        let mut node = KubeNode {
-            name: spec.name.to_owned(),
-            management,
-            space: space.clone(),
-            proxy: self.start_proxy(space, spec.name)?,
-        };
+        let mut node = self.begin_join(space, spec)?;
         node.wait_proxy()?;
         Ok(node)
+    }
+
+    /// As [`Self::join`], without waiting for kube-proxy.
+    pub(crate) fn begin_join(&self, space: &Netns, spec: &NodeSpec<'_>) -> Result<KubeNode> {
+        let (management, port) = self.plug_at(space)?;
+        self.put_node(spec)?;
+        Ok(KubeNode {
+            name: spec.name.to_owned(),
+            management,
+            port,
+            space: space.clone(),
+            proxy: self.start_proxy(space, spec.name)?,
+        })
     }
 
     fn start_proxy(&self, space: &Netns, node: &str) -> Result<Daemon> {
@@ -102,12 +108,14 @@ pub(crate) struct KubeNode {
     pub(crate) name: String,
     /// On the plane's network.
     pub(crate) management: [IpAddr; 2],
+    port: String,
     pub(crate) space: Netns,
     proxy: Daemon,
 }
 
 impl KubeNode {
-    fn wait_proxy(&mut self) -> Result<()> {
+    /// Waits until kube-proxy has written its first rules.
+    pub(crate) fn wait_proxy(&mut self) -> Result<()> {
         let what = format!("kube-proxy of {} has its rules", self.name);
         wait_for(&what, PROXY_READY, || {
             self.proxy.check_alive()?;
@@ -116,6 +124,11 @@ impl KubeNode {
             ensure!(tables.contains("kube-proxy"), "no table of its own yet");
             Ok(())
         })
+    }
+
+    /// The plane's end of the cable to this node.
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 
     pub(crate) fn proxy(&mut self) -> &mut Daemon {

@@ -261,13 +261,19 @@ impl ControlPlane {
 
     /// Gives a namespace an interface on the plane's network, and returns its addresses.
     pub(crate) fn plug(&self, space: &Netns) -> Result<[IpAddr; 2]> {
+        self.plug_at(space).map(|(addresses, _)| addresses)
+    }
+
+    /// As [`Self::plug`]; the name of the plane's end of the cable comes with the addresses.
+    pub(super) fn plug_at(&self, space: &Netns) -> Result<([IpAddr; 2], String)> {
         let number = self.next_address.fetch_add(1, Ordering::Relaxed);
-        plug(space, MANAGEMENT, self.space(), &format!("port{number}"))?;
+        let port = format!("port{number}");
+        plug(space, MANAGEMENT, self.space(), &port)?;
         let v4 = Ipv4Addr::new(100, 90, 0, number);
         let v6 = Ipv6Addr::new(0xfd90, 0x90, 0, 0, 0, 0, 0, number.into());
         space.ip(&format!("addr add {v4}/24 dev {MANAGEMENT}"))?;
         space.ip(&format!("addr add {v6}/64 dev {MANAGEMENT} nodad"))?;
-        Ok([v4.into(), v6.into()])
+        Ok(([v4.into(), v6.into()], port))
     }
 
     /// Puts Ringbolt's resource definitions in place, and waits until they serve.

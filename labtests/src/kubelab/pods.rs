@@ -74,7 +74,7 @@ impl ControlPlane {
             .map(drop)
     }
 
-    /// Replaces a pod's labels: Services select by them.
+    /// Merges `labels` into a pod's; `null` removes one. Services select by them.
     pub(crate) fn set_pod_labels(&self, namespace: &str, name: &str, labels: &Value) -> Result<()> {
         let change = json!({"metadata": {"labels": labels}});
         self.patch(&Resource::pod(), Some(namespace), name, &change)

@@ -200,12 +200,12 @@ fn second_controller(ringbolt: &Ringbolt) -> Result<()> {
         ringbolt,
         |story| {
             serve(story)?;
-            let mut first = story.rack.controller.take().context("a controller runs")?;
-            let node = story.plan().nodes[1].name.clone();
-            story.rack.start_controller_on(&node)?;
+            let first = story.plan().nodes[0].name.clone();
+            let second = story.plan().nodes[1].name.clone();
+            story.rack.start_controller(&second)?;
             story.put("while-two-run", "public", Policy::Cluster, &[], &[])?;
             story.wait_addresses("while-two-run")?;
-            first.kill()?;
+            story.rack.kill_controller(&first)?;
             story.put("after-one-died", "public", Policy::Cluster, &[], &[])?;
             let held = story.wait_addresses("after-one-died")?;
             ensure!(

@@ -163,10 +163,9 @@ fn killed(ringbolt: &Ringbolt) -> Result<()> {
             for number in 0..SERVICES {
                 story.put(&format!("s{number}"), "public", Policy::Cluster, &[], &[])?;
                 if number % 6 == 5 {
-                    if let Some(controller) = &mut story.rack.controller {
-                        controller.kill()?;
-                    }
-                    story.rack.start_controller()?;
+                    let node = story.plan().nodes[0].name.clone();
+                    story.rack.kill_controller(&node)?;
+                    story.rack.start_controllers()?;
                 }
             }
             let mut given: BTreeSet<IpAddr> = BTreeSet::new();

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::{Scenario, with_story};
-use crate::demo::steps::STEPS;
+use crate::demo::steps::steps_of;
 use crate::node::Ringbolt;
 use crate::plan::Plan;
 use crate::router::RouterKind;
@@ -21,7 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 fn told(kind: RouterKind, seed: u64, ringbolt: &Ringbolt) -> Result<()> {
     with_story("tale", Plan::draw(Some(seed)), kind, ringbolt, |story| {
-        for (number, step) in (1..).zip(STEPS) {
+        for (number, step) in (1..).zip(steps_of(story)) {
             (step.run)(story).with_context(|| format!("step {number} ({})", step.title))?;
             story.check_alive()?;
         }

@@ -14,7 +14,9 @@
 //! its holder; a state in doubt is read before anything is decided on it.
 
 mod answers;
+mod contest;
 mod lines;
+mod news;
 mod queue;
 mod release;
 mod report;
@@ -41,6 +43,7 @@ use crate::settings::Settings;
 use crate::taking::Takings;
 
 use answers::{About, Failure, Retry};
+use contest::Contest;
 use lines::Lines;
 use queue::{Queue, Rank, Subject};
 
@@ -155,6 +158,7 @@ struct Case {
     carried: Vec<IpAddr>,
     /// Why it does not have what it asks for.
     refusal: Option<Refusal>,
+    contest: Contest,
 }
 
 /// One term of leadership.
@@ -404,6 +408,7 @@ impl Engine {
             uid: view.uid.clone(),
             carried: carried.clone(),
             refusal: None,
+            contest: Contest::default(),
         });
         if case.carried != carried {
             case.carried = carried;

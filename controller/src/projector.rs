@@ -38,6 +38,7 @@ pub(crate) fn project(
     match decision {
         Decision::Ignore => return None,
         Decision::Keep(target) | Decision::Assign(target) => publish(view, target, &mut patch),
+        Decision::Clear(Cause::Displaced) => forget(view, &mut patch),
         Decision::Clear(_) => clear(view, &mut patch),
         Decision::Wait(_) => {}
     }
@@ -74,6 +75,11 @@ fn clear(view: &ServiceView, patch: &mut ServiceStatusPatch) {
     if view.has_finalizer {
         patch.finalizer = FinalizerChange::Remove;
     }
+    forget(view, patch);
+}
+
+/// Takes away what nobody but us writes.
+fn forget(view: &ServiceView, patch: &mut ServiceStatusPatch) {
     if view.allocated_from.is_some() {
         patch.allocated_from = Part::Set(None);
     }
@@ -93,7 +99,7 @@ fn verdict(decision: &Decision) -> Option<Wanted> {
         message: format!("{}: {refusal}{keeps}", refusal.field()),
     };
     match decision {
-        Decision::Ignore | Decision::Clear(Cause::Deleted) => None,
+        Decision::Ignore | Decision::Clear(Cause::Deleted | Cause::Displaced) => None,
         Decision::Clear(Cause::NotOurs) => Some(Wanted {
             status: ConditionStatus::False,
             reason: REASON_RELEASED,

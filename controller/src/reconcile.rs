@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use ringbolt_config::model::selector::Labels;
 use ringbolt_config::names::allocation_name;
-use ringbolt_config::service::FamilyPolicy;
+use ringbolt_config::service::{FamilyPolicy, StatusWriter};
 use ringbolt_config::{PoolName, ServiceView, Uid};
 
 use crate::Family;
@@ -92,6 +92,8 @@ pub enum Cause {
     Deleted,
     /// It has another type, or another class.
     NotOurs,
+    /// It has another class, whose provider has written the status: nothing there is ours.
+    Displaced,
     /// What it has cannot stay, and there is nothing else.
     Refused(Refusal),
 }
@@ -136,9 +138,19 @@ pub fn decide(around: &Surroundings<'_>, view: &ServiceView) -> Decision {
     // The annotation is written by nobody else: it tells whose a status and a finalizer are after
     // the claim is gone.
     let foreign = foreign::hands_off(around.allocator, view, ownership);
-    let evident = ownership.is_ours() && foreign.is_none() || view.allocated_from.is_some();
+    let evident = match ownership {
+        Ownership::ByClass | Ownership::ByDefault => foreign.is_none(),
+        Ownership::OtherType => view.allocated_from.is_some(),
+        // Annotations are copied along with Services: on one of another class they prove nothing.
+        Ownership::OtherClass => {
+            view.allocated_from.is_some() && view.status_writer == StatusWriter::Ours
+        }
+    };
     let ours = holds || (carries && evident);
     match (ownership.is_ours(), view.deleting, ours) {
+        (false, _, true) if foreign::is_displaced(around.allocator, view, ownership) => {
+            return Decision::Clear(Cause::Displaced);
+        }
         (_, true, true) => return Decision::Clear(Cause::Deleted),
         (false, false, true) => return Decision::Clear(Cause::NotOurs),
         (false, _, false) | (true, true, false) => return Decision::Ignore,

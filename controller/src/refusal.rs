@@ -123,6 +123,11 @@ pub enum Refusal {
         /// The field manager that wrote it, where known.
         writer: Option<String>,
     },
+    /// Somebody else overwrites the status again and again.
+    StatusContested {
+        /// The field manager that wrote it last, where known.
+        writer: Option<String>,
+    },
 }
 
 /// Why an address of a pool is never handed out.
@@ -211,6 +216,7 @@ impl Refusal {
             Self::RequestedFamilyMissing { .. } => "RequestedFamilyMissing",
             Self::RequestInvalid { .. } => "RequestInvalid",
             Self::ForeignStatus { .. } => "ForeignStatus",
+            Self::StatusContested { .. } => "StatusContested",
         }
     }
 
@@ -233,7 +239,9 @@ impl Refusal {
             | Self::RequestedFamilyMissing { .. } => ADDRESS_FIELD,
             Self::SharingRefused { .. } => SHARING_FIELD,
             Self::RequestInvalid { field, .. } => field,
-            Self::ForeignStatus { .. } => "status.loadBalancer.ingress",
+            Self::ForeignStatus { .. } | Self::StatusContested { .. } => {
+                "status.loadBalancer.ingress"
+            }
         }
     }
 }
@@ -302,14 +310,25 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::RequestInvalid { problem, .. } => f.write_str(problem),
-            Self::ForeignStatus {
-                writer: Some(writer),
-            } => {
-                write!(f, "the status carries an address that {writer} wrote")
+            Self::ForeignStatus { writer } => {
+                write!(
+                    f,
+                    "the status carries an address that {} wrote",
+                    named(writer)
+                )
             }
-            Self::ForeignStatus { writer: None } => {
-                f.write_str("the status carries an address that somebody else wrote")
+            Self::StatusContested { writer } => {
+                write!(
+                    f,
+                    "the status is overwritten by {} again and again",
+                    named(writer)
+                )
             }
         }
     }
+}
+
+/// A writer of statuses, where known.
+fn named(writer: &Option<String>) -> &str {
+    writer.as_deref().unwrap_or("somebody else")
 }

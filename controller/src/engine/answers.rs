@@ -37,7 +37,11 @@ pub(super) enum About {
     /// The claim on an address is read.
     ReadClaim(IpAddr),
     /// The Service of the subject is patched; people are told when that is done.
-    Service { event: Option<Event> },
+    Service {
+        events: Vec<Event>,
+        /// What its status carries by that, if it was written.
+        published: Option<Vec<IpAddr>>,
+    },
     /// The Service of the subject is read.
     ReadService,
     /// The status of the subject is patched.
@@ -83,8 +87,12 @@ impl Engine {
             (About::ReadClaim(address), Answer::Claim(result)) => {
                 self.claim_read(address, result, now)
             }
-            (About::Service { event }, Answer::Service(result)) => {
-                self.service_written(&subject, event, result, now)
+            (About::Service { events, published }, Answer::Service(result)) => {
+                if result.is_ok() {
+                    self.outputs.extend(events.into_iter().map(Output::Event));
+                    self.remember_published(&subject, published, now.mono);
+                }
+                self.service_written(&subject, result, now)
             }
             (About::ReadService, Answer::Service(result)) => {
                 self.service_read(&subject, result, now)
@@ -216,10 +224,22 @@ impl Engine {
         Ok(())
     }
 
+    fn remember_published(
+        &mut self,
+        subject: &Subject,
+        published: Option<Vec<IpAddr>>,
+        now: Instant,
+    ) {
+        if let (Subject::Service(key), Some(addresses)) = (subject, published)
+            && let Some(case) = self.cases.get_mut(key)
+        {
+            case.contest.published(addresses, now);
+        }
+    }
+
     fn service_written(
         &mut self,
         subject: &Subject,
-        event: Option<Event>,
         result: Result<Option<Arc<ServiceView>>, WriteError>,
         now: Moment,
     ) -> Result<(), WriteError> {
@@ -228,7 +248,6 @@ impl Engine {
         };
         match result {
             Ok(view) => {
-                self.outputs.extend(event.map(Output::Event));
                 let effect = self.index.services.written(key, view, now.mono);
                 let concerns = self.index.service_effect(key.clone(), effect);
                 // A doubt must not hide what the write itself has changed.

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use ringbolt_cluster::{Event, EventType, Part, ServiceStatusPatch};
+use ringbolt_cluster::{Part, ServiceStatusPatch};
 use ringbolt_config::api::{IPAllocation, IPAllocationSpec};
 use ringbolt_config::names::allocation_name;
 use ringbolt_config::{ServiceKey, ServiceView, Uid};
 
 use super::answers::About;
+use super::news::news;
 use super::queue::Subject;
 use super::{Engine, Moment, Write};
 use crate::allocator::{Claim, Holder};
 use crate::mirror::Effect;
-use crate::projector::{ALLOCATED, project};
+use crate::projector::project;
 use crate::reconcile::{Cause, Decision, Slot, Surroundings, Target, decide, tenancy};
 
 /// A write, and what its answer is about.
@@ -45,7 +46,7 @@ impl Engine {
             Decision::Keep(target) | Decision::Assign(target) => {
                 self.pursue(&view, &decision, target, now)
             }
-            Decision::Clear(Cause::Deleted | Cause::NotOurs) => {
+            Decision::Clear(Cause::Deleted | Cause::NotOurs | Cause::Displaced) => {
                 self.take_back(&view, &decision, now)
             }
             Decision::Clear(Cause::Refused(_)) | Decision::Wait(_) => {
@@ -180,6 +181,9 @@ impl Engine {
             return self.let_go(view, addresses, now);
         };
         if patch.ingress != Part::Keep {
+            if let Some(until) = self.contested_until(view, addresses, now) {
+                return self.sit_out(view, decision, until, now);
+            }
             let carried: BTreeSet<IpAddr> = view.addresses().collect();
             let fresh = addresses.iter().filter(|a| !carried.contains(a));
             let held = |a: &IpAddr| self.allocator.held_by(&view.uid).any(|held| held == *a);
@@ -198,17 +202,19 @@ impl Engine {
         Some(self.patch(view, decision, patch))
     }
 
-    fn patch(
+    pub(super) fn patch(
         &self,
         view: &ServiceView,
         decision: &Decision,
         patch: ServiceStatusPatch,
     ) -> (Write, About) {
-        let event = event(view, decision, &patch);
-        (
-            Write::PatchService(Box::new(patch)),
-            About::Service { event },
-        )
+        let events = news(view, decision, &patch);
+        let published = match &patch.ingress {
+            Part::Set(addresses) => Some(addresses.clone()),
+            Part::Keep => None,
+        };
+        let about = About::Service { events, published };
+        (Write::PatchService(Box::new(patch)), about)
     }
 
     /// Takes everything from a Service after the bound: status and finalizer in one patch, then the
@@ -267,37 +273,5 @@ impl Engine {
             claim.sharing_key = None;
         }
         Some(self.write_claim(claim))
-    }
-}
-
-/// What people are told of a patch: an address that is new, or a reason that is.
-fn event(view: &ServiceView, decision: &Decision, patch: &ServiceStatusPatch) -> Option<Event> {
-    let regarding = (&view.key).into();
-    let condition = patch.conditions.iter().find(|c| c.type_ == ALLOCATED);
-    let refusal = match decision {
-        Decision::Wait(refusal) | Decision::Clear(Cause::Refused(refusal)) => Some(refusal),
-        Decision::Keep(target) | Decision::Assign(target) => target.unmet.as_ref(),
-        Decision::Ignore | Decision::Clear(_) => None,
-    };
-    match (&patch.ingress, refusal, condition) {
-        (_, Some(refusal), Some(condition)) => Some(Event {
-            regarding,
-            event_type: EventType::Warning,
-            reason: refusal.reason(),
-            note: condition.message.clone(),
-        }),
-        (Part::Set(addresses), None, Some(condition)) if !addresses.is_empty() => Some(Event {
-            regarding,
-            event_type: EventType::Normal,
-            reason: "IPAllocated",
-            note: condition.message.clone(),
-        }),
-        (Part::Set(_), None, _) => Some(Event {
-            regarding,
-            event_type: EventType::Normal,
-            reason: "IPReleased",
-            note: "the Service has no address of Ringbolt any more".to_owned(),
-        }),
-        _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod crash;
+mod foreign;
 mod given;
 mod kept;
 mod rivals;

@@ -15,7 +15,6 @@ impl Versioned for Thing {
 }
 
 #[test]
-#[test]
 fn the_age_of_an_absence_is_known_for_a_while_and_then_nothing_is_kept() {
     let (mut mirror, now) = mirror();
     mirror.begin(&());

@@ -12,6 +12,19 @@ pub(super) fn is_ours(view: &ServiceView) -> bool {
     !matches!(view.status_writer, StatusWriter::Foreign { .. })
 }
 
+/// Whether the provider of another class has written a status that carries nothing of ours.
+pub(super) fn is_displaced(
+    allocator: &Allocator,
+    view: &ServiceView,
+    ownership: Ownership,
+) -> bool {
+    let holds = |address| allocator.held_by(&view.uid).any(|held| held == address);
+    ownership == Ownership::OtherClass
+        && !is_ours(view)
+        && !view.ingress.is_empty()
+        && !view.addresses().any(holds)
+}
+
 /// The refusal to touch a Service whose status somebody else wrote, unless something permits it:
 /// our class, a claim of ours, or a reservation of every address it carries.
 pub(super) fn hands_off(

@@ -247,43 +247,6 @@ fn an_address_rests_for_the_delay_of_its_pool_and_goes_to_who_waits_then() {
 }
 
 #[test]
-fn a_status_that_another_manager_wrote_is_left_alone() {
-    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.0/24"]))]);
-    let foreign = |address: &str| {
-        json!({
-            "metadata": { "managedFields": [{
-                "manager": "cloud", "operation": "Update", "fieldsType": "FieldsV1",
-                "fieldsV1": { "f:status": { "f:loadBalancer": {} } },
-            }] },
-            "status": { "loadBalancer": { "ingress": [{ "ip": address, "ipMode": "VIP" }] } },
-        })
-    };
-    world.service("theirs", foreign("192.0.2.7"));
-    world.service("reserved", foreign("192.0.2.8"));
-    let reservation = json!({ "reservedFor": { "namespace": "default", "name": "reserved" } });
-    world.claim("192.0.2.8", reservation);
-    let mut classed = foreign("192.0.2.9");
-    classed["spec"]["loadBalancerClass"] = json!("ringbolt.io/ringbolt");
-    world.service("classed", classed.clone());
-    classed["status"]["loadBalancer"]["ingress"][0]["ip"] = json!("203.0.113.9");
-    world.service("outside", classed);
-    world.settle();
-    assert_eq!(world.addresses("theirs"), ["192.0.2.7"]);
-    assert_eq!(world.reason("theirs"), "ForeignStatus");
-    assert!(world.holders("192.0.2.7").is_empty());
-    assert_eq!(world.holders("192.0.2.8"), ["reserved"]);
-    assert_eq!(world.holders("192.0.2.9"), ["classed"]);
-    assert_eq!(
-        world.addresses("outside"),
-        ["192.0.2.0"],
-        "replaced, for the class is ours"
-    );
-    world.delete("theirs");
-    world.settle();
-    assert!(!world.exists("theirs"));
-}
-
-#[test]
 fn a_sharer_whose_ports_come_to_collide_is_the_one_that_leaves() {
     let mut world = World::with_pools(&[("a", ranges(&["192.0.2.0/31"]))]);
     let shared = |port: u16| {

@@ -274,6 +274,14 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The record of who wrote the status of a Service.
+pub(super) fn managed(writer: &str) -> Value {
+    json!([{
+        "manager": writer, "operation": "Update", "fieldsType": "FieldsV1",
+        "fieldsV1": { "f:status": { "f:loadBalancer": { "f:ingress": {} } } },
+    }])
+}
+
 /// RFC 7396.
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {

@@ -11,7 +11,7 @@ use ringbolt_config::service::FINALIZER;
 use ringbolt_config::{Kind, Object, ObjectRef, ResourceVersion, ServiceKey, ServiceView};
 use serde_json::{Value, json};
 
-use super::{World, decoded, has_finalizer, merge, object_ref, text};
+use super::{World, decoded, has_finalizer, managed, merge, object_ref, text};
 use crate::engine::{Answer, Write};
 
 impl World {
@@ -178,6 +178,7 @@ impl World {
             let entry = |ip: &IpAddr| json!({ "ip": ip.to_string(), "ipMode": "VIP" });
             let entries: Vec<Value> = addresses.iter().map(entry).collect();
             value["status"]["loadBalancer"] = json!({ "ingress": entries });
+            value["metadata"]["managedFields"] = managed(ringbolt_config::service::FIELD_MANAGER);
         }
         match patch.finalizer {
             FinalizerChange::Keep => {}

@@ -128,7 +128,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         flags.router,
         plan.nodes.len()
     );
-    let mut story = Story::begin_on(&flags.ground()?, "demo", plan, flags.router, ringbolt)?;
+    let mut story = Story::begin(&flags.ground()?, "demo", plan, flags.router, ringbolt)?;
     println!(
         "demo: the lab stands ({:.1} s)",
         started.elapsed().as_secs_f64()
@@ -157,7 +157,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
                 }
             }
             Err(error) => {
-                let folder = diag::collect(&story.rack.lab, Some(story.router.as_ref()));
+                let folder = diag::collect(&story.rack, Some(story.router.as_ref()));
                 println!("    FAILED after {took:.1} s: {error:#}");
                 println!(
                     "demo: step {number} failed; logs and state: {}",

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::lab::Lab;
+use crate::kubelab::ControlPlane;
 use crate::netns::Netns;
 use crate::node::{CONTROLLER_HTTP, SPEAKER_HTTP, http_get};
+use crate::rack::Rack;
 use crate::router::Router;
 
 /// Collects and returns the folder. What cannot be read is left out: this runs when something is broken already.
-pub(crate) fn collect(lab: &Lab, router: Option<&dyn Router>) -> PathBuf {
+pub(crate) fn collect(rack: &Rack, router: Option<&dyn Router>) -> PathBuf {
+    let lab = &rack.lab;
     let folder = lab.folder().join("state");
     fs::create_dir_all(&folder).ok();
     for space in lab.spaces() {
@@ -25,7 +27,19 @@ pub(crate) fn collect(lab: &Lab, router: Option<&dyn Router>) -> PathBuf {
     if let Some(router) = router {
         fs::write(folder.join("router.txt"), router.state()).ok();
     }
+    if let Some(place) = rack.place.kubernetes() {
+        fs::write(folder.join("kubernetes.yaml"), objects(&place.plane)).ok();
+        let logs = place.plane.folder().display().to_string();
+        fs::write(folder.join("kubernetes-logs-are-in.txt"), logs).ok();
+    }
     lab.folder().to_path_buf()
+}
+
+/// What the API server holds of all that matters here.
+fn objects(plane: &ControlPlane) -> String {
+    let kinds = "nodes,pods,services,endpointslices,leases,events,ringbolt";
+    let shown = plane.kubectl(&["get", kinds, "--all-namespaces", "-o", "yaml"]);
+    shown.unwrap_or_else(|error| format!("{error:#}"))
 }
 
 fn network(space: &Netns) -> String {

@@ -27,11 +27,11 @@ mod reach;
 
 use std::cell::OnceCell;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub(crate) use accounts::{BoundTo, User};
 pub(crate) use api_server::{ApiServer, flags};
-pub(crate) use assets::Assets;
+pub(crate) use assets::{Assets, Program};
 pub(crate) use etcd::Checkpoint;
 pub(crate) use nodes::{KubeNode, NodeSpec};
 pub(crate) use objects::Resource;
@@ -47,6 +47,7 @@ pub(crate) struct KubeLab {
     ringbolt: Ringbolt,
     assets: Assets,
     shared: OnceCell<ControlPlane>,
+    conformance: OnceCell<ControlPlane>,
 }
 
 impl KubeLab {
@@ -55,6 +56,7 @@ impl KubeLab {
             ringbolt,
             assets,
             shared: OnceCell::new(),
+            conformance: OnceCell::new(),
         }
     }
 
@@ -69,11 +71,24 @@ impl KubeLab {
 
     /// The control plane of all scenarios that break none, with Ringbolt's resource definitions in it.
     pub(crate) fn shared(&self) -> Result<&ControlPlane> {
-        if let Some(plane) = self.shared.get() {
-            return Ok(plane);
+        self.started(&self.shared, "shared")
+    }
+
+    /// The control plane of the conformance checks: each begins with no objects at all.
+    pub(crate) fn conformance(&self) -> Result<&ControlPlane> {
+        self.started(&self.conformance, "conformance")
+    }
+
+    fn started<'a>(
+        &self,
+        plane: &'a OnceCell<ControlPlane>,
+        name: &str,
+    ) -> Result<&'a ControlPlane> {
+        if plane.get().is_none() {
+            let started = self.fresh(name, &Options::default())?;
+            plane.set(started).ok();
         }
-        let plane = self.fresh("shared", &Options::default())?;
-        Ok(self.shared.get_or_init(|| plane))
+        plane.get().context("it was started")
     }
 
     /// A control plane of one's own, with Ringbolt's resource definitions in it.
@@ -85,8 +100,10 @@ impl KubeLab {
 
     /// Nothing failed: logs of the shared plane go with it.
     pub(crate) fn succeeded(mut self) {
-        if let Some(plane) = self.shared.get_mut() {
-            plane.succeeded();
+        for plane in [&mut self.shared, &mut self.conformance] {
+            if let Some(plane) = plane.get_mut() {
+                plane.succeeded();
+            }
         }
     }
 }

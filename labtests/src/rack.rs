@@ -52,13 +52,9 @@ pub(crate) struct Rack {
 }
 
 impl Rack {
-    /// Builds the network on a directory, starts the pods and the proxy, and writes the Node objects.
-    pub(crate) fn build(name: &str, plan: Plan, ringbolt: Ringbolt) -> Result<Self> {
-        Self::build_on(&Ground::Directory, name, plan, ringbolt)
-    }
-
-    /// As [`Self::build`], on any ground.
-    pub(crate) fn build_on(
+    /// Builds the network and what the ground brings along, starts the pods and a proxy on every node, and makes the
+    /// Node objects.
+    pub(crate) fn build(
         ground: &Ground,
         name: &str,
         plan: Plan,

@@ -21,6 +21,7 @@ use crate::diag;
 use crate::kubelab::{Assets, KubeLab};
 use crate::netns;
 use crate::node::Ringbolt;
+use crate::place::Ground;
 use crate::plan::Plan;
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind};
@@ -73,9 +74,10 @@ fn all() -> impl Iterator<Item = Kind> {
         standalone::SCENARIOS,
         tale::SCENARIOS,
     ];
-    let kubernetes = [kubernetes::SCENARIOS];
+    let kubernetes = [lab_itself::ON_KUBERNETES, tale::ON_KUBERNETES];
+    let kubernetes = kubernetes::SCENARIOS.iter().copied().chain(kubernetes);
     let namespaces = namespaces.into_iter().flatten().map(Kind::Namespaces);
-    namespaces.chain(kubernetes.into_iter().flatten().map(Kind::Kubernetes))
+    namespaces.chain(kubernetes.flatten().map(Kind::Kubernetes))
 }
 
 /// `labtests run`.
@@ -173,13 +175,14 @@ impl Flags {
 /// Builds a rack, starts a router in it and runs `body`. When that fails, everything that can explain it is
 /// collected before the lab goes.
 pub(crate) fn with_rack(
+    ground: &Ground,
     name: &str,
     plan: Plan,
     kind: RouterKind,
     ringbolt: &Ringbolt,
     body: impl FnOnce(&mut Rack, &mut dyn Router) -> Result<()>,
 ) -> Result<()> {
-    let mut rack = Rack::build(name, plan, ringbolt.clone())?;
+    let mut rack = Rack::build(ground, name, plan, ringbolt.clone())?;
     let mut router = start_router(&rack, kind)?;
     let outcome = body(&mut rack, router.as_mut());
     match outcome {
@@ -189,13 +192,13 @@ pub(crate) fn with_rack(
             Ok(())
         }
         Err(error) => {
-            let folder = diag::collect(&rack.lab, Some(router.as_ref()));
+            let folder = diag::collect(&rack, Some(router.as_ref()));
             Err(error.context(format!("logs and state: {}", folder.display())))
         }
     }
 }
 
-/// Builds a rack with everything running in it, and runs `body`.
+/// Builds a rack with everything running in it, on a directory, and runs `body`.
 pub(crate) fn with_story(
     name: &str,
     plan: Plan,
@@ -203,14 +206,26 @@ pub(crate) fn with_story(
     ringbolt: &Ringbolt,
     body: impl FnOnce(&mut Story) -> Result<()>,
 ) -> Result<()> {
-    let mut story = Story::begin(name, plan, kind, ringbolt.clone())?;
+    with_story_on(&Ground::Directory, name, plan, kind, ringbolt, body)
+}
+
+/// As [`with_story`], on any ground.
+pub(crate) fn with_story_on(
+    ground: &Ground,
+    name: &str,
+    plan: Plan,
+    kind: RouterKind,
+    ringbolt: &Ringbolt,
+    body: impl FnOnce(&mut Story) -> Result<()>,
+) -> Result<()> {
+    let mut story = Story::begin(ground, name, plan, kind, ringbolt.clone())?;
     match body(&mut story).and_then(|()| story.check_alive()) {
         Ok(()) => {
             story.rack.succeeded();
             Ok(())
         }
         Err(error) => {
-            let folder = diag::collect(&story.rack.lab, Some(story.router.as_ref()));
+            let folder = diag::collect(&story.rack, Some(story.router.as_ref()));
             Err(error.context(format!("logs and state: {}", folder.display())))
         }
     }

@@ -35,25 +35,15 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Builds the lab on a directory and starts everything in it.
+    /// Builds the lab and starts everything in it.
     pub(crate) fn begin(
-        name: &str,
-        plan: Plan,
-        kind: RouterKind,
-        ringbolt: Ringbolt,
-    ) -> Result<Self> {
-        Self::begin_on(&Ground::Directory, name, plan, kind, ringbolt)
-    }
-
-    /// As [`Self::begin`], on any ground.
-    pub(crate) fn begin_on(
         ground: &Ground,
         name: &str,
         plan: Plan,
         kind: RouterKind,
         ringbolt: Ringbolt,
     ) -> Result<Self> {
-        let mut rack = Rack::build_on(ground, name, plan, ringbolt)?;
+        let mut rack = Rack::build(ground, name, plan, ringbolt)?;
         rack.write_configuration()?;
         let router = start_router(&rack, kind)?;
         rack.start_controllers()?;

@@ -212,6 +212,11 @@ impl ControlPlane {
         self.api.client(user)
     }
 
+    /// A client as whoever a kubeconfig belongs to. It works inside [`Self::run`].
+    pub(crate) fn client_of(&self, kubeconfig: &Path) -> Result<Client> {
+        self.reach.client(kubeconfig)
+    }
+
     pub(super) fn admin(&self) -> Client {
         self.admin.clone()
     }

@@ -2,6 +2,16 @@
 
 use super::KubeScenario;
 
+mod access;
+mod definitions;
+mod exact;
+mod manifests;
 mod plane_itself;
+mod rendered;
 
-pub(super) const SCENARIOS: &[KubeScenario] = plane_itself::SCENARIOS;
+pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
+    plane_itself::SCENARIOS,
+    definitions::SCENARIOS,
+    manifests::SCENARIOS,
+    access::SCENARIOS,
+];

@@ -9,11 +9,13 @@ use anyhow::{Result, bail, ensure};
 use ipnet::IpNet;
 use serde_json::json;
 
-use super::{Scenario, with_rack};
+use super::{KubeScenario, Scenario, with_rack};
 use crate::bird::{Bird, announcer};
 use crate::client::{Transport, ask, ask_many};
+use crate::kubelab::{KubeLab, Lifetime, Resource};
 use crate::manifests::{Policy, SERVICE_PORT, ServiceSpec, service};
 use crate::node::Ringbolt;
+use crate::place::Ground;
 use crate::plan::{NodePlan, Plan};
 use crate::pod;
 use crate::rack::Rack;
@@ -31,18 +33,29 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+pub(super) const ON_KUBERNETES: &[KubeScenario] = &[KubeScenario {
+    name: "kubernetes: the_lab_itself_carries_traffic_through_kube_proxy",
+    run: through_kube_proxy,
+}];
+
 fn through_bird(ringbolt: &Ringbolt) -> Result<()> {
-    carries_traffic(RouterKind::Bird, ringbolt)
+    carries_traffic(&Ground::Directory, RouterKind::Bird, ringbolt)
 }
 
 fn through_frr(ringbolt: &Ringbolt) -> Result<()> {
-    carries_traffic(RouterKind::Frr, ringbolt)
+    carries_traffic(&Ground::Directory, RouterKind::Frr, ringbolt)
+}
+
+fn through_kube_proxy(lab: &KubeLab) -> Result<()> {
+    let ground = Ground::Kubernetes(lab.assets().clone(), Lifetime::OfThisProcess);
+    carries_traffic(&ground, RouterKind::Bird, lab.ringbolt())
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn carries_traffic(kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
+fn carries_traffic(ground: &Ground, kind: RouterKind, ringbolt: &Ringbolt) -> Result<()> {
     with_rack(
+        ground,
         "itself",
         Plan::draw(None),
         kind,
@@ -110,7 +123,7 @@ fn announce(rack: &Rack, vips: [IpAddr; 2]) -> Result<Vec<Bird>> {
     plan.nodes.iter().map(start).collect()
 }
 
-/// A Service with its addresses in the state, as a controller would have written them.
+/// A Service with its addresses in its status, as a controller would have written them.
 fn publish(rack: &Rack, vips: [IpAddr; 2]) -> Result<()> {
     let namespace = &rack.plan.namespace;
     let spec = ServiceSpec {
@@ -128,13 +141,22 @@ fn publish(rack: &Rack, vips: [IpAddr; 2]) -> Result<()> {
         .map(|node| &*node.pods[0].name)
         .collect();
     rack.put_endpoints("web", &pods)?;
+    let ingress = vips.map(|ip| json!({"ip": ip}));
+    let status = json!({"loadBalancer": {"ingress": ingress}});
+    if let Some(place) = rack.place.kubernetes() {
+        let (resource, plane) = (Resource::service(), &place.plane);
+        return plane
+            .patch_status(&resource, Some(namespace), "web", &status)
+            .map(drop);
+    }
     let folder = rack
         .directory
         .path()
         .join(".ringbolt/services")
         .join(namespace);
     fs::create_dir_all(&folder)?;
-    let ingress = vips.map(|ip| json!({"ip": ip}));
-    let state = json!({"status": {"loadBalancer": {"ingress": ingress}}});
-    Ok(fs::write(folder.join("web"), state.to_string())?)
+    Ok(fs::write(
+        folder.join("web"),
+        json!({"status": status}).to_string(),
+    )?)
 }

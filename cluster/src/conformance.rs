@@ -141,6 +141,10 @@ impl Seen {
                     self.history.push(format!("synced {kind}"));
                     assert!(self.synced.insert(kind), "{kind} is synced twice");
                 }
+                Change::Restored(kind) => {
+                    self.history.push(format!("restored {kind}"));
+                    assert!(!self.synced.contains(&kind), "{kind} is restored too late");
+                }
             }
         }
     }

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::hub::{Hub, Subscription};
 use crate::source::{
-    Change, ClusterId, Leadership, Listing, Presence, ReadError, SourceProblem, Trouble,
+    Change, ClusterId, Leadership, Listing, Presence, ReadError, Role, SourceProblem, Trouble,
 };
 use crate::writer::{InvalidReason, UnavailableCause, WriteError};
 
@@ -69,24 +69,6 @@ const STATE: &str = ".ringbolt";
 const RESCAN: Duration = Duration::from_secs(2);
 /// Writes that may wait for the writer's thread; more callers wait with theirs.
 const MAX_WAITING_WRITES: usize = 256;
-
-/// On whose behalf a directory is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Gives identities, writes claims and statuses.
-    Controller,
-    /// Writes its own Speaker object and events.
-    Speaker,
-    /// Looks, and writes nothing but what a person asks of it by name (a drain mark).
-    Reader,
-}
-
-impl Role {
-    /// A reader at a terminal neither needs nor usually may read Ringbolt's key.
-    fn reads_state_of(self, kind: Kind) -> bool {
-        self != Self::Reader || kind != Kind::Secret
-    }
-}
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

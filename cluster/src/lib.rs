@@ -23,16 +23,20 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod calls;
 pub mod conformance;
 mod directory;
 mod hub;
+mod kubernetes;
 pub mod source;
 pub mod writer;
 
-pub use directory::{DirectoryOptions, Role, WatchMode, standalone_defaults};
+pub use calls::{CallCounts, CallKey, CallOutcome, Verb};
+pub use directory::{DirectoryOptions, WatchMode, standalone_defaults};
+pub use kubernetes::{Election, KubernetesOptions};
 pub use source::{
-    Change, Cluster, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Severity,
-    SourceProblem, Trouble, Watch,
+    Change, Cluster, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Role,
+    Severity, SourceProblem, Trouble, Watch,
 };
 pub use writer::{
     Drain, Event, EventType, FinalizerChange, InvalidReason, Part, RecordedEvent,

@@ -8,14 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringbolt_config::{Kind, NodeName, Object, ObjectRef};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::calls::CallCounts;
 use crate::directory::{Directory, DirectoryOptions};
 use crate::hub::Subscription;
+use crate::kubernetes::{Kubernetes, KubernetesOptions};
 use crate::writer::{RecordedEvent, Writer};
 
 mod problem;
@@ -33,6 +36,28 @@ pub enum Change {
     Delete(ObjectRef),
     /// Every object of this kind that existed when the watch began has been delivered. Once per kind.
     Synced(Kind),
+    /// Every object of this kind that a snapshot of an earlier process held has been delivered. The
+    /// source has confirmed none of them: they are good to go on with, and complete nothing. At
+    /// most once per kind, before its [`Change::Synced`].
+    Restored(Kind),
+}
+
+/// On whose behalf a cluster is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Gives identities, writes claims and statuses.
+    Controller,
+    /// Writes its own Speaker object and events.
+    Speaker,
+    /// Looks, and writes nothing but what a person asks of it by name (a drain mark).
+    Reader,
+}
+
+impl Role {
+    /// A reader at a terminal neither needs nor usually may read Ringbolt's key.
+    pub(crate) fn reads_state_of(self, kind: Kind) -> bool {
+        self != Self::Reader || kind != Kind::Secret
+    }
 }
 
 /// Where objects come from and go to. Cheap to clone; all clones are the same cluster.
@@ -47,6 +72,7 @@ pub struct Cluster {
 #[derive(Clone, Debug)]
 enum BackEnd {
     Directory(Arc<Directory>),
+    Kubernetes(Arc<Kubernetes>),
 }
 
 impl Cluster {
@@ -58,11 +84,39 @@ impl Cluster {
         }
     }
 
+    /// A Kubernetes API server. Never fails: a server that cannot be reached, or a configuration that is
+    /// not there, is a [`SourceProblem`] and is tried again for as long as the cluster lives.
+    pub fn kubernetes(options: KubernetesOptions) -> Self {
+        Self {
+            back_end: BackEnd::Kubernetes(Kubernetes::start(options)),
+        }
+    }
+
+    /// A Kubernetes API behind any client: a fake one, in tests.
+    #[cfg(any(test, feature = "fake"))]
+    pub fn over(client: kube::Client, options: KubernetesOptions) -> Self {
+        Self {
+            back_end: BackEnd::Kubernetes(Kubernetes::over(client, options)),
+        }
+    }
+
+    /// What was asked of the source so far. Empty for a directory.
+    pub fn calls(&self) -> CallCounts {
+        match &self.back_end {
+            BackEnd::Directory(_) => CallCounts::new(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.calls(),
+        }
+    }
+
     /// Differences of all objects of these kinds, beginning with "nothing is known".
     pub fn watch(&self, kinds: &[Kind]) -> Watch {
         match &self.back_end {
             BackEnd::Directory(directory) => Watch {
                 subscription: directory.subscribe(kinds),
+                _back_end: self.back_end.clone(),
+            },
+            BackEnd::Kubernetes(kubernetes) => Watch {
+                subscription: kubernetes.subscribe(kinds),
                 _back_end: self.back_end.clone(),
             },
         }
@@ -72,6 +126,7 @@ impl Cluster {
     pub fn writer(&self) -> Writer {
         match &self.back_end {
             BackEnd::Directory(directory) => Writer::directory(Arc::clone(directory)),
+            BackEnd::Kubernetes(kubernetes) => Writer::kubernetes(Arc::clone(kubernetes)),
         }
     }
 
@@ -79,6 +134,7 @@ impl Cluster {
     pub fn problems(&self) -> watch::Receiver<Arc<[SourceProblem]>> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.problems(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.problems(),
         }
     }
 
@@ -86,6 +142,7 @@ impl Cluster {
     pub fn skipped(&self) -> watch::Receiver<Arc<BTreeMap<String, usize>>> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.skipped(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.skipped(),
         }
     }
 
@@ -94,6 +151,7 @@ impl Cluster {
     pub fn identity(&self) -> watch::Receiver<Option<ClusterId>> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.identity(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.identity(),
         }
     }
 
@@ -102,6 +160,7 @@ impl Cluster {
     pub async fn lead(&self) -> Leadership {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.lead().await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.lead().await,
         }
     }
 
@@ -110,6 +169,7 @@ impl Cluster {
     pub fn announce_presence(&self, node: &NodeName) -> Presence {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.announce_presence(node),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.announce_presence(),
         }
     }
 
@@ -117,6 +177,7 @@ impl Cluster {
     pub async fn read_all(&self) -> Result<Listing, ReadError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.read_all().await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.read_all().await,
         }
     }
 }
@@ -163,11 +224,22 @@ impl fmt::Display for ClusterId {
 #[derive(Debug)]
 pub struct Leadership {
     lost: CancellationToken,
+    /// Cancelled when the next candidate can know.
+    released: CancellationToken,
 }
 
+/// How long giving the right back may take.
+const GIVING_BACK: Duration = Duration::from_secs(3);
+
 impl Leadership {
+    /// A right that is given back by the end of `lost` alone.
     pub(crate) fn new(lost: CancellationToken) -> Self {
-        Self { lost }
+        Self::released_by(lost.clone(), lost)
+    }
+
+    /// A right for whose return something has to be done, after which `released` is cancelled.
+    pub(crate) fn released_by(lost: CancellationToken, released: CancellationToken) -> Self {
+        Self { lost, released }
     }
 
     /// Returns when the right is gone although the guard is still held.
@@ -178,6 +250,13 @@ impl Leadership {
     /// Whether the right is gone already.
     pub fn is_lost(&self) -> bool {
         self.lost.is_cancelled()
+    }
+
+    /// Gives the right back and waits until others can know, for 3 s at most. For an orderly end: a
+    /// process that ends right after a drop is waited for by the others as after a crash.
+    pub async fn step_down(self) {
+        self.lost.cancel();
+        let _late = tokio::time::timeout(GIVING_BACK, self.released.cancelled()).await;
     }
 }
 
@@ -255,5 +334,17 @@ pub enum ReadError {
         place: PathBuf,
         /// What the system said.
         reason: std::io::ErrorKind,
+    },
+    /// No API server is to be had.
+    #[error("no API server: {message}")]
+    NoApiServer {
+        /// What was tried, and what came of it.
+        message: Box<str>,
+    },
+    /// The API server has not shown everything in time.
+    #[error("the API server has not shown everything within {} s", within.as_secs())]
+    NoAnswer {
+        /// How long it was waited for.
+        within: Duration,
     },
 }

@@ -15,6 +15,7 @@ use ringbolt_config::{
 use thiserror::Error;
 
 use crate::directory::Directory;
+use crate::kubernetes::Kubernetes;
 
 /// The name of the Secret that holds the speakers' keys.
 pub const SPEAKER_KEY_SECRET: &str = "ringbolt-speaker-key";
@@ -77,6 +78,9 @@ pub enum InvalidReason {
     /// This process reads only.
     #[error("this process must not write")]
     ReadOnly,
+    /// The API server found it unacceptable; the log has its words.
+    #[error("is refused by the API server")]
+    Refused,
 }
 
 /// What stands in the way of a write.
@@ -91,6 +95,18 @@ pub enum UnavailableCause {
     /// The back end has ended.
     #[error("the cluster is closed")]
     Closed,
+    /// The API server did not answer in time, or could not be reached.
+    #[error("the API server is not to be had")]
+    Unreachable,
+    /// The API server asked to come again later.
+    #[error("the API server asks to come again later")]
+    Throttled,
+    /// The API server does not know us, or does not let us.
+    #[error("the API server does not allow it")]
+    Forbidden,
+    /// The API server answered what the API does not promise.
+    #[error("the answer of the API server is not understood")]
+    NotUnderstood,
 }
 
 /// What a patch does with one part of an object.
@@ -203,12 +219,19 @@ pub struct Writer {
 #[derive(Clone, Debug)]
 enum BackEnd {
     Directory(Arc<Directory>),
+    Kubernetes(Arc<Kubernetes>),
 }
 
 impl Writer {
     pub(crate) fn directory(directory: Arc<Directory>) -> Self {
         Self {
             back_end: BackEnd::Directory(directory),
+        }
+    }
+
+    pub(crate) fn kubernetes(kubernetes: Arc<Kubernetes>) -> Self {
+        Self {
+            back_end: BackEnd::Kubernetes(kubernetes),
         }
     }
 
@@ -219,6 +242,7 @@ impl Writer {
     ) -> Result<IPAllocation, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.create_allocation(claim).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.create_allocation(claim).await,
         }
     }
 
@@ -229,6 +253,7 @@ impl Writer {
     ) -> Result<IPAllocation, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.update_allocation(claim).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.update_allocation(claim).await,
         }
     }
 
@@ -245,6 +270,11 @@ impl Writer {
                     .delete_allocation(name, uid, resource_version)
                     .await
             }
+            BackEnd::Kubernetes(kubernetes) => {
+                kubernetes
+                    .delete_allocation(name, uid, resource_version)
+                    .await
+            }
         }
     }
 
@@ -252,6 +282,7 @@ impl Writer {
     pub async fn get_allocation(&self, name: &str) -> Result<IPAllocation, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.get_allocation(name).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.get_allocation(name).await,
         }
     }
 
@@ -259,6 +290,7 @@ impl Writer {
     pub async fn get_service(&self, key: &ServiceKey) -> Result<Arc<ServiceView>, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.get_service(key).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.get_service(key).await,
         }
     }
 
@@ -270,6 +302,7 @@ impl Writer {
     ) -> Result<Option<Arc<ServiceView>>, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.patch_service_status(patch).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.patch_service_status(patch).await,
         }
     }
 
@@ -284,6 +317,11 @@ impl Writer {
         match &self.back_end {
             BackEnd::Directory(directory) => {
                 directory
+                    .patch_status(object, resource_version, status)
+                    .await
+            }
+            BackEnd::Kubernetes(kubernetes) => {
+                kubernetes
                     .patch_status(object, resource_version, status)
                     .await
             }
@@ -304,6 +342,11 @@ impl Writer {
                     .patch_finalizer(object, resource_version, change)
                     .await
             }
+            BackEnd::Kubernetes(kubernetes) => {
+                kubernetes
+                    .patch_finalizer(object, resource_version, change)
+                    .await
+            }
         }
     }
 
@@ -311,6 +354,7 @@ impl Writer {
     pub async fn apply_speaker(&self, speaker: &Speaker) -> Result<(), WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.apply_speaker(speaker).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.apply_speaker(speaker).await,
         }
     }
 
@@ -319,6 +363,7 @@ impl Writer {
     pub async fn ensure_speaker_key(&self) -> Result<Arc<SecretView>, WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.ensure_speaker_key().await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.ensure_speaker_key().await,
         }
     }
 
@@ -326,6 +371,7 @@ impl Writer {
     pub async fn set_drain(&self, node: &NodeName, drain: Drain) -> Result<(), WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.set_drain(node, drain).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.set_drain(node, drain).await,
         }
     }
 
@@ -333,6 +379,7 @@ impl Writer {
     pub async fn event(&self, event: Event) -> Result<(), WriteError> {
         match &self.back_end {
             BackEnd::Directory(directory) => directory.event(event).await,
+            BackEnd::Kubernetes(kubernetes) => kubernetes.event(event).await,
         }
     }
 }

@@ -34,7 +34,9 @@ use kube::CustomResourceExt;
 pub use allocation::{IPAllocation, IPAllocationSpec};
 pub use bfd::{BFDProfile, BFDProfileSpec};
 pub use bgp_advertisement::{BGPAdvertisement, BGPAdvertisementSpec};
-pub use bgp_peer::{BGPPeer, BGPPeerSpec, BGPPeerTemplate, BGPPeerTemplateSpec, PeerFields};
+pub use bgp_peer::{
+    BGPPeer, BGPPeerSpec, BGPPeerTemplate, BGPPeerTemplateSpec, PeerFields, SecretReference,
+};
 pub use community::{Community, CommunitySpec};
 pub use condition::{Condition, ConditionKind, ConfigStatus};
 pub use l2_advertisement::{L2Advertisement, L2AdvertisementSpec};

@@ -130,6 +130,7 @@ fn taken(watch: &Subscription) -> Vec<String> {
         Change::Apply(object) => panic!("not a Service: {object:?}"),
         Change::Delete(name) => format!("delete {}", name.name),
         Change::Synced(kind) => format!("synced {kind}"),
+        Change::Restored(kind) => format!("restored {kind}"),
     };
     changes.into_iter().map(line).collect()
 }

@@ -132,6 +132,23 @@ pub enum Trouble {
     },
     /// Changes are found by looking every few seconds, since the kernel does not report them.
     NotNotified,
+    /// The API server does not answer, or cannot at this time. What is known stays.
+    Unreachable {
+        /// What was met on the way, or what the server said.
+        message: Box<str>,
+    },
+    /// The API server does not know us, or does not let us. What is known stays.
+    Forbidden {
+        /// What was asked, as the API names it.
+        verb: &'static str,
+        /// What the server said.
+        message: Box<str>,
+    },
+    /// There is no kubeconfig or service account to go by.
+    NotConfigured {
+        /// What was looked for, and what is wrong with it.
+        message: Box<str>,
+    },
 }
 
 impl Trouble {
@@ -154,6 +171,9 @@ impl Trouble {
             Self::StateUnreadable { .. } => "StateUnreadable",
             Self::StateUnwritable { .. } => "StateUnwritable",
             Self::NotNotified => "NotNotified",
+            Self::Unreachable { .. } => "Unreachable",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::NotConfigured { .. } => "NotConfigured",
         }
     }
 
@@ -172,7 +192,10 @@ impl Trouble {
             | Self::Repeated
             | Self::KindNotForPeople
             | Self::StateUnreadable { .. }
-            | Self::StateUnwritable { .. } => Severity::Refused,
+            | Self::StateUnwritable { .. }
+            | Self::Unreachable { .. }
+            | Self::Forbidden { .. }
+            | Self::NotConfigured { .. } => Severity::Refused,
         }
     }
 }
@@ -224,6 +247,18 @@ impl fmt::Display for Trouble {
             Self::StateUnwritable { cause } => write!(f, "the state cannot be stored ({cause})"),
             Self::NotNotified => {
                 f.write_str("changes are not notified by the kernel; looking every 2 s instead")
+            }
+            Self::Unreachable { message } => {
+                write!(
+                    f,
+                    "the API server is not to be had ({message}); nothing changes until it is"
+                )
+            }
+            Self::Forbidden { verb, message } => {
+                write!(f, "{verb} is not allowed ({message}); what is known stays")
+            }
+            Self::NotConfigured { message } => {
+                write!(f, "no API server is configured ({message})")
             }
         }
     }

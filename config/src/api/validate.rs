@@ -110,16 +110,22 @@ impl fmt::Display for FieldFault {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        match &self.reason {
-            FaultReason::UnknownField => f.write_str("unknown field"),
-            FaultReason::Missing => f.write_str("is required"),
-            FaultReason::WrongType { expected } => write!(f, "must be of type {expected}"),
-            FaultReason::NotOneOf { allowed } => write!(f, "must be one of {}", allowed.join(", ")),
-            FaultReason::OutOfRange { min, max } => bounds(f, "must be", *min, *max),
-            FaultReason::WrongLength { min, max } => bounds(f, "its length must be", *min, *max),
-            FaultReason::Duplicate => f.write_str("is listed twice"),
-            FaultReason::Name(why) => write!(f, "{why}"),
-            FaultReason::Malformed { message } => f.write_str(message),
+        write!(f, "{}", self.reason)
+    }
+}
+
+impl fmt::Display for FaultReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownField => f.write_str("unknown field"),
+            Self::Missing => f.write_str("is required"),
+            Self::WrongType { expected } => write!(f, "must be of type {expected}"),
+            Self::NotOneOf { allowed } => write!(f, "must be one of {}", allowed.join(", ")),
+            Self::OutOfRange { min, max } => bounds(f, "must be", *min, *max),
+            Self::WrongLength { min, max } => bounds(f, "its length must be", *min, *max),
+            Self::Duplicate => f.write_str("is listed twice"),
+            Self::Name(why) => write!(f, "{why}"),
+            Self::Malformed { message } => f.write_str(message),
         }
     }
 }

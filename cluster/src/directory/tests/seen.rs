@@ -82,6 +82,7 @@ impl Seen {
                             self.deletions += 1;
                         }
                         Change::Synced(_) => self.synced += 1,
+                        Change::Restored(kind) => panic!("{kind} is restored by nobody"),
                     }
                 }
             }

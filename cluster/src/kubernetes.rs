@@ -1,0 +1,405 @@
+//! A Kubernetes API server as a cluster.
+//!
+//! ```text
+//! API server ──list, watch──► follow (reflector) ──► hub ──► Watch
+//!      ▲                                                        
+//!      └──── calls, fenced by resourceVersion ◄── writing ◄── Writer
+//! ```
+//!
+//! Nothing here fails for good: what is not there (a kubeconfig, a server, a permission) is a
+//! [`SourceProblem`] and is tried again, and what is known stays. Objects are decoded one by one into
+//! the same views as everywhere else; whole API objects are not kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kube::client::{Body, Client};
+use ringbolt_config::{Kind, NodeName, Object};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::calls::{CallCounts, Calls, Verb};
+use crate::hub::{Hub, Subscription};
+use crate::source::{
+    Change, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Role,
+    SourceProblem, Trouble,
+};
+use crate::writer::SPEAKER_KEY_NAMESPACE;
+use call::{Call, CallError, Caller};
+use client::Target;
+use outlook::Outlook;
+use resource::collection;
+
+mod call;
+mod client;
+mod follow;
+mod leadership;
+mod outlook;
+mod reflector;
+mod resource;
+mod secrets;
+mod writing;
+
+/// How long a missing configuration waits for the next look.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How long who looks once waits for everything.
+const READ_ALL: Duration = Duration::from_secs(20);
+
+/// Which API server, as whom, and what for.
+#[derive(Clone, Debug)]
+pub struct KubernetesOptions {
+    /// The kubeconfig. `None`: the pod's service account where `KUBERNETES_SERVICE_HOST` is set, else
+    /// the file that `KUBECONFIG` names, else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; `None`: the current one.
+    pub context: Option<String>,
+    /// Ringbolt's own namespace: leases, the key, events of objects without a namespace. `None`: that of
+    /// the service account, else `ringbolt-system`.
+    pub namespace: Option<String>,
+    /// On whose behalf.
+    pub role: Role,
+    /// A speaker's node: it reads its own Node object alone (contract 3.1).
+    pub node: Option<NodeName>,
+    /// Who this process is among candidates for leadership; `None`: the host's name and a random part.
+    pub instance: Option<String>,
+    /// Whether a controller waits for the lease. Without it, every controller works: nothing is given
+    /// twice all the same, but work is done twice. For tests.
+    pub election: Election,
+    /// A folder for the last view of a speaker, from which it starts when no API server answers.
+    pub snapshot: Option<PathBuf>,
+}
+
+/// Whether controllers take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Election {
+    /// One works, the others wait.
+    #[default]
+    Lease,
+    /// All work.
+    Off,
+}
+
+impl KubernetesOptions {
+    /// The usual options.
+    pub fn new(role: Role) -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            namespace: None,
+            role,
+            node: None,
+            instance: None,
+            election: Election::default(),
+            snapshot: None,
+        }
+    }
+}
+
+/// The handle that `Cluster`, `Watch` and `Writer` share; what it has begun ends with it.
+#[derive(Debug)]
+pub(crate) struct Kubernetes {
+    api: Arc<Api>,
+}
+
+impl Drop for Kubernetes {
+    fn drop(&mut self) {
+        self.api.end.cancel();
+    }
+}
+
+/// What the tasks share.
+struct Api {
+    settings: KubernetesOptions,
+    hub: Hub,
+    outlook: Outlook,
+    calls: Calls,
+    /// `None` until the configuration can be read.
+    link: watch::Receiver<Option<Link>>,
+    /// Kinds that are followed.
+    followed: Mutex<BTreeSet<Kind>>,
+    end: CancellationToken,
+}
+
+/// What a usable configuration gives.
+#[derive(Clone)]
+struct Link {
+    client: Client,
+    namespace: Arc<str>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kubernetes {
+    /// Looks for the configuration and for the cluster's identity. Kinds are followed when somebody asks
+    /// for them.
+    pub(crate) fn start(options: KubernetesOptions) -> Arc<Self> {
+        let target = Target {
+            kubeconfig: options.kubeconfig.clone(),
+            context: options.context.clone(),
+        };
+        let (tell, link) = watch::channel(None);
+        let api = Api::new(options, link);
+        tokio::spawn(configure(Arc::clone(&api), target, tell));
+        Self::begin(api)
+    }
+
+    /// The same over a client that is there: a fake one, in tests.
+    #[cfg(any(test, feature = "fake"))]
+    pub(crate) fn over(client: Client, options: KubernetesOptions) -> Arc<Self> {
+        let namespace = options.namespace.as_deref();
+        let namespace = namespace.unwrap_or(SPEAKER_KEY_NAMESPACE).into();
+        let (_tell, link) = watch::channel(Some(Link { client, namespace }));
+        Self::begin(Api::new(options, link))
+    }
+
+    fn begin(api: Arc<Api>) -> Arc<Self> {
+        tokio::spawn(identify(Arc::clone(&api)));
+        Arc::new(Self { api })
+    }
+
+    pub(crate) fn subscribe(&self, kinds: &[Kind]) -> Subscription {
+        self.api.subscribe(kinds)
+    }
+
+    pub(crate) fn problems(&self) -> watch::Receiver<Arc<[SourceProblem]>> {
+        self.api.outlook.problems()
+    }
+
+    /// Nothing is passed over: kinds that nobody asks for are not read.
+    pub(crate) fn skipped(&self) -> watch::Receiver<Arc<BTreeMap<String, usize>>> {
+        watch::channel(Arc::default()).1
+    }
+
+    pub(crate) fn identity(&self) -> watch::Receiver<Option<ClusterId>> {
+        self.api.outlook.identity()
+    }
+
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.api.calls.snapshot()
+    }
+
+    pub(crate) async fn lead(&self) -> Leadership {
+        leadership::lead(&self.api).await
+    }
+
+    /// The DaemonSet sees to it that a node has one speaker; there is nothing to announce.
+    pub(crate) fn announce_presence(&self) -> Presence {
+        let (_tell, state) = watch::channel(PresenceState::Announced);
+        Presence::new(state, CancellationToken::new())
+    }
+
+    /// Everything this process may read, once. What it may not read is left out and named.
+    pub(crate) async fn read_all(&self) -> Result<Listing, ReadError> {
+        let kinds: Vec<Kind> = Kind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| self.api.settings.role.reads_state_of(*kind))
+            .collect();
+        let mut missing: BTreeSet<Kind> = kinds.iter().copied().collect();
+        let mut watch = self.subscribe(&kinds);
+        let mut problems = self.problems();
+        let whole = async {
+            while !missing.is_empty() {
+                tokio::select! {
+                    changes = watch.next() => for change in changes {
+                        if let Change::Synced(kind) = change {
+                            missing.remove(&kind);
+                        }
+                    },
+                    _ = problems.changed() => {
+                        if let Some(error) = hopeless(&problems.borrow_and_update()) {
+                            return Err(error);
+                        }
+                        // Kinds that are refused are not waited for.
+                        let refused = self.api.outlook.refused();
+                        missing.retain(|kind| !refused.contains(kind));
+                    }
+                }
+            }
+            Ok(())
+        };
+        match timeout(READ_ALL, whole).await {
+            Ok(done) => done?,
+            Err(_) => return Err(ReadError::NoAnswer { within: READ_ALL }),
+        }
+        let problems = Arc::clone(&self.problems().borrow());
+        Ok(Listing {
+            objects: self.api.hub.objects(),
+            problems,
+            skipped: Arc::default(),
+            events: Vec::new(),
+            present: self.api.present(),
+        })
+    }
+}
+
+/// What makes waiting for everything pointless.
+fn hopeless(problems: &[SourceProblem]) -> Option<ReadError> {
+    problems.iter().find_map(|problem| match &problem.trouble {
+        Trouble::Unreachable { message } | Trouble::NotConfigured { message } => {
+            Some(ReadError::NoApiServer {
+                message: message.clone(),
+            })
+        }
+        _ => None,
+    })
+}
+
+impl Api {
+    fn new(settings: KubernetesOptions, link: watch::Receiver<Option<Link>>) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            hub: Hub::default(),
+            outlook: Outlook::new(),
+            calls: Calls::default(),
+            link,
+            followed: Mutex::default(),
+            end: CancellationToken::new(),
+        })
+    }
+
+    /// A subscription; kinds that nobody has asked for yet are followed from here on.
+    fn subscribe(self: &Arc<Self>, kinds: &[Kind]) -> Subscription {
+        for &kind in kinds {
+            self.ensure_followed(kind);
+        }
+        self.hub.subscribe(kinds)
+    }
+
+    fn ensure_followed(self: &Arc<Self>, kind: Kind) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !followed.insert(kind) {
+            return;
+        }
+        drop(followed);
+        if kind == Kind::Secret {
+            tokio::spawn(secrets::read(Arc::clone(self)));
+        } else {
+            tokio::spawn(follow::follow(Arc::clone(self), kind, BTreeSet::new()));
+        }
+    }
+
+    /// Ringbolt's own namespace, as far as it is known.
+    fn namespace(&self) -> Arc<str> {
+        let link = self.link.borrow();
+        link.as_ref().map_or_else(
+            || SPEAKER_KEY_NAMESPACE.into(),
+            |link| Arc::clone(&link.namespace),
+        )
+    }
+
+    /// The body of the answer to a call.
+    async fn bytes(&self, call: &Call) -> Result<Bytes, CallError> {
+        let client = self.client()?;
+        let caller = Caller {
+            client: &client,
+            calls: &self.calls,
+        };
+        caller.call(call).await
+    }
+
+    /// An answer whose body is yet to be read.
+    async fn open(&self, call: &Call) -> Result<http::Response<Body>, CallError> {
+        let client = self.client()?;
+        let caller = Caller {
+            client: &client,
+            calls: &self.calls,
+        };
+        caller.open(call).await
+    }
+
+    fn client(&self) -> Result<Client, CallError> {
+        let link = self.link.borrow();
+        let link = link.as_ref().ok_or(CallError::NotConfigured)?;
+        Ok(link.client.clone())
+    }
+
+    /// The nodes that have a Speaker object. Whether its speaker lives at this moment is not known
+    /// here: its conditions and their times say what can be said.
+    fn present(&self) -> BTreeSet<NodeName> {
+        let speakers = self
+            .hub
+            .objects()
+            .into_iter()
+            .filter_map(|object| match object {
+                Object::Speaker(speaker) => speaker.metadata.name.as_deref()?.parse().ok(),
+                _ => None,
+            });
+        speakers.collect()
+    }
+}
+
+/// Looks for a usable configuration until there is one.
+async fn configure(api: Arc<Api>, target: Target, tell: watch::Sender<Option<Link>>) {
+    let search = async {
+        loop {
+            match target.connect().await {
+                Ok(connection) => {
+                    info!(server = connection.server, "the API server of this cluster");
+                    let named = api.settings.namespace.clone();
+                    // The namespace of a person's context is not Ringbolt's.
+                    let in_cluster = connection.in_cluster.then_some(connection.namespace);
+                    let namespace = named.or(in_cluster);
+                    let namespace = namespace.as_deref().unwrap_or(SPEAKER_KEY_NAMESPACE);
+                    api.outlook.connected(None);
+                    tell.send_replace(Some(Link {
+                        client: connection.client,
+                        namespace: namespace.into(),
+                    }));
+                    return;
+                }
+                Err(error) => api.outlook.connected(Some(Trouble::NotConfigured {
+                    message: error.to_string().into(),
+                })),
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    api.end.run_until_cancelled(search).await;
+}
+
+/// The identity of a cluster is the uid of its namespace `kube-system` (contract 3.6).
+async fn identify(api: Arc<Api>) {
+    #[derive(Deserialize)]
+    struct Namespaces {
+        items: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        uid: String,
+    }
+    // A list by name: list is a verb that both daemons have for namespaces.
+    let path = format!(
+        "{}?fieldSelector=metadata.name%3Dkube-system",
+        collection(Kind::Namespace, None)
+    );
+    let call = Call::new(Verb::List, Kind::Namespace.plural(), path);
+    let ask = async {
+        loop {
+            if let Ok(bytes) = api.bytes(&call).await
+                && let Ok(list) = serde_json::from_slice::<Namespaces>(&bytes)
+                && let Some(found) = list.items.first()
+            {
+                return api.outlook.is(&found.metadata.uid);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    api.end.run_until_cancelled(ask).await;
+}

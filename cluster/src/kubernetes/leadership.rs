@@ -1,0 +1,321 @@
+//! Which of several controllers works: kube-leader-election behind the one place that knows its limits.
+//!
+//! A lease saves work and is no more than that. The library renews without comparing versions, trusts
+//! the wall clock and calls a renewed lease acquired although another holds it. So: who leads is read
+//! from the answer's holder; the right ends on our own monotonic clock, a margin before others may take
+//! it, whatever the server says; and a new leader waits one tick and asks again before it works. Even
+//! so two may work for a moment: every write is fenced by its own version (contract 1.3).
+//!
+//! [`Term`] decides and is pure; the rest asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube_leader_election::{LeaseLock, LeaseLockParams, LeaseLockResult};
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::call::{Call, Payload, spread};
+use super::{Api, Election};
+use crate::calls::{CallOutcome, Verb};
+use crate::source::Leadership;
+
+#[cfg(test)]
+mod tests;
+
+/// The name of the Lease.
+const NAME: &str = "ringbolt-controller";
+/// How long a lease is good without being renewed.
+const TTL: Duration = Duration::from_secs(15);
+/// How often it is asked for or renewed.
+const TICK: Duration = Duration::from_secs(5);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How long before the end of the lease the right to work ends.
+const MARGIN: Duration = Duration::from_secs(3);
+/// How long an orderly end may take to tell the others.
+const STEP_DOWN: Duration = Duration::from_secs(2);
+
+/// What came of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// The lease in the answer names us.
+    Ours,
+    /// It names another, whatever the library calls it.
+    Others,
+    /// No answer, or none that says who holds it.
+    Unknown,
+}
+
+/// Where a candidate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Following,
+    /// The lease was gained; the first write waits until it was seen to be ours once more.
+    Gained {
+        until: Duration,
+    },
+    /// Works, up to this instant.
+    Leading {
+        until: Duration,
+    },
+}
+
+/// The decision. Times are monotonic, since any fixed instant.
+#[derive(Debug)]
+struct Term {
+    standing: Standing,
+}
+
+impl Term {
+    fn new() -> Self {
+        Self {
+            standing: Standing::Following,
+        }
+    }
+
+    /// `asked` is when the question was sent: the lease may have been renewed then at the earliest.
+    fn answered(&mut self, asked: Duration, answer: Answer, now: Duration) {
+        let until = asked + TTL - MARGIN;
+        self.standing = match (self.standing(now), answer) {
+            (Standing::Following, Answer::Ours) => Standing::Gained { until },
+            (Standing::Gained { .. } | Standing::Leading { .. }, Answer::Ours) => {
+                Standing::Leading { until }
+            }
+            (_, Answer::Others) => Standing::Following,
+            (standing, Answer::Unknown) => standing,
+        };
+    }
+
+    /// What holds at this time: a right that has run out is none.
+    fn standing(&self, now: Duration) -> Standing {
+        match self.standing {
+            Standing::Gained { until } | Standing::Leading { until } if now >= until => {
+                Standing::Following
+            }
+            standing => standing,
+        }
+    }
+
+    /// When the right to work ends unless it is renewed.
+    fn until(&self) -> Option<Duration> {
+        match self.standing {
+            Standing::Leading { until } => Some(until),
+            Standing::Following | Standing::Gained { .. } => None,
+        }
+    }
+}
+
+/// One candidate.
+struct Candidate {
+    api: Arc<Api>,
+    me: String,
+    term: Term,
+    started: Instant,
+}
+
+/// Waits until this process leads. Cancel safe: a lease that was gained runs out or is found again.
+pub(super) async fn lead(api: &Arc<Api>) -> Leadership {
+    if api.settings.election == Election::Off {
+        return Leadership::new(CancellationToken::new());
+    }
+    let me = api.identity_of_candidate();
+    let mut candidate = Candidate {
+        api: Arc::clone(api),
+        me,
+        term: Term::new(),
+        started: Instant::now(),
+    };
+    let mut tick = ticks();
+    loop {
+        tick.tick().await;
+        candidate.ask().await;
+        if matches!(
+            candidate.term.standing(candidate.now()),
+            Standing::Leading { .. }
+        ) {
+            break;
+        }
+    }
+    info!(
+        lease = NAME,
+        identity = candidate.me,
+        "this controller leads"
+    );
+    let (lost, released) = (CancellationToken::new(), CancellationToken::new());
+    let guard = Leadership::released_by(lost.clone(), released.clone());
+    tokio::spawn(async move {
+        candidate.hold(&lost).await;
+        released.cancel();
+    });
+    guard
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+impl Candidate {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Renews until the right is given back or runs out.
+    async fn hold(&mut self, lost: &CancellationToken) {
+        let mut tick = ticks();
+        // The first tick is at once, and the lease was renewed a moment ago.
+        tick.tick().await;
+        loop {
+            let end = self.term.until().unwrap_or_default();
+            let runs_out = tokio::time::sleep_until(self.started + end);
+            let renew = async {
+                tick.tick().await;
+                self.ask().await;
+            };
+            tokio::select! {
+                biased;
+                () = lost.cancelled() => break,
+                () = runs_out => {
+                    warn!(lease = NAME, "the lease was not renewed in time; another controller may lead");
+                    lost.cancel();
+                    return;
+                }
+                () = renew => {}
+            }
+            if self.term.until().is_none() {
+                warn!(lease = NAME, "another controller holds the lease");
+                lost.cancel();
+                return;
+            }
+        }
+        let done = async {
+            if let Some(lock) = self.lock() {
+                let outcome = lock.step_down().await;
+                self.count(Verb::Patch, outcome.is_ok());
+            }
+        };
+        // One that does not succeed is waited for by the others, as after a crash.
+        let _late = timeout(STEP_DOWN, done).await;
+    }
+
+    async fn ask(&mut self) {
+        let asked = self.now();
+        let answer = match timeout(PATIENCE, self.answer()).await {
+            Ok(answer) => answer,
+            Err(_) => Answer::Unknown,
+        };
+        let now = self.now();
+        self.term.answered(asked, answer, now);
+    }
+
+    async fn answer(&self) -> Answer {
+        let Some(lock) = self.lock() else {
+            return Answer::Unknown;
+        };
+        match lock.try_acquire_or_renew().await {
+            Ok(LeaseLockResult::Acquired(lease)) => {
+                self.count(Verb::Patch, true);
+                if holder(&lease) == Some(&self.me) {
+                    Answer::Ours
+                } else {
+                    Answer::Others
+                }
+            }
+            Ok(LeaseLockResult::NotAcquired(_)) => {
+                self.count(Verb::Get, true);
+                Answer::Others
+            }
+            Err(kube_leader_election::Error::TraverseLease { key }) => {
+                warn!(
+                    lease = NAME,
+                    key, "the lease lacks a field; writing it anew"
+                );
+                self.mend().await;
+                Answer::Unknown
+            }
+            Err(error) => {
+                self.count(Verb::Patch, false);
+                warn!(lease = NAME, %error, "the lease cannot be had");
+                Answer::Unknown
+            }
+        }
+    }
+
+    /// A lease that a person made by hand may lack what the library cannot do without.
+    async fn mend(&self) {
+        let path = format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{NAME}",
+            self.api.namespace()
+        );
+        let get = Call::new(Verb::Get, "leases", path.clone());
+        let Ok(bytes) = self.api.bytes(&get).await else {
+            return;
+        };
+        let Ok(lease) = serde_json::from_slice::<Lease>(&bytes) else {
+            return;
+        };
+        let spec = lease.spec.unwrap_or_default();
+        let patch = json!({
+            "metadata": {"resourceVersion": lease.metadata.resource_version},
+            "spec": {
+                "holderIdentity": spec.holder_identity.unwrap_or_default(),
+                "leaseDurationSeconds": spec.lease_duration_seconds.unwrap_or(1),
+                "leaseTransitions": spec.lease_transitions.unwrap_or(0),
+                "renewTime": spec.renew_time.map_or_else(
+                    || format!("{:.6}", jiff::Timestamp::now()),
+                    |time| format!("{:.6}", time.0),
+                ),
+            },
+        });
+        let call = Call {
+            verb: Verb::Patch,
+            plural: "leases",
+            path,
+            body: Some(Payload {
+                media: "application/merge-patch+json",
+                bytes: patch.to_string().into(),
+            }),
+        };
+        // Counted, and tried again at the next tick.
+        let _outcome = self.api.bytes(&call).await;
+    }
+
+    fn lock(&self) -> Option<LeaseLock> {
+        let link = self.api.link.borrow();
+        let link = link.as_ref()?;
+        let params = LeaseLockParams {
+            lease_name: NAME.to_owned(),
+            holder_id: self.me.clone(),
+            lease_ttl: TTL,
+        };
+        Some(LeaseLock::new(link.client.clone(), &link.namespace, params))
+    }
+
+    fn count(&self, verb: Verb, good: bool) {
+        let outcome = if good {
+            CallOutcome::Ok
+        } else {
+            CallOutcome::Unavailable
+        };
+        self.api.calls.count(verb, "leases", outcome);
+    }
+}
+
+fn holder(lease: &Lease) -> Option<&String> {
+    lease.spec.as_ref()?.holder_identity.as_ref()
+}
+
+impl Api {
+    /// Pod name (or what the options say) and a random part: two processes never share it.
+    fn identity_of_candidate(&self) -> String {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = self.settings.instance.clone().unwrap_or_else(host);
+        let random = spread().to_bits() & 0xffff_ffff;
+        format!("{}-{:x}-{random:08x}", name.trim(), std::process::id())
+    }
+}

@@ -1,0 +1,164 @@
+//! What a Kubernetes source says beside objects: which kinds cannot be read and why, which objects are
+//! not understood, the cluster's identity. Newest states; each problem is logged once, when it comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ringbolt_config::object::DecodeProblem;
+use ringbolt_config::{Kind, ObjectRef};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::call::CallError;
+use super::follow::trouble;
+use crate::calls::Verb;
+use crate::source::{ClusterId, SourceProblem, Trouble};
+
+/// The most objects that are named as not understood; one of our kinds at fault is usually all of them.
+const MAX_NAMED: usize = 1000;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Outlook {
+    problems: watch::Sender<Arc<[SourceProblem]>>,
+    identity: watch::Sender<Option<ClusterId>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Why there is no client.
+    connection: Option<Trouble>,
+    kinds: BTreeMap<Kind, Trouble>,
+    objects: BTreeMap<ObjectRef, Vec<SourceProblem>>,
+}
+
+impl Outlook {
+    pub(super) fn new() -> Self {
+        Self {
+            problems: watch::channel(Arc::from([])).0,
+            identity: watch::channel(None).0,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn problems(&self) -> watch::Receiver<Arc<[SourceProblem]>> {
+        self.problems.subscribe()
+    }
+
+    pub(super) fn identity(&self) -> watch::Receiver<Option<ClusterId>> {
+        self.identity.subscribe()
+    }
+
+    /// The cluster's identity is known. The first answer holds.
+    pub(super) fn is(&self, identity: &str) {
+        self.identity.send_if_modified(|current| {
+            let first = current.is_none();
+            if first {
+                *current = Some(ClusterId::new(identity));
+            }
+            first
+        });
+    }
+
+    /// Whether there is a client to ask with.
+    pub(super) fn connected(&self, trouble: Option<Trouble>) {
+        self.change(|state| {
+            let changed = state.connection != trouble;
+            state.connection = trouble;
+            changed
+        });
+    }
+
+    /// Objects of this kind can be read.
+    pub(super) fn reached(&self, kind: Kind) {
+        self.change(|state| state.kinds.remove(&kind).is_some());
+    }
+
+    /// Objects of this kind cannot be read.
+    pub(super) fn failed(&self, kind: Kind, verb: Verb, error: &CallError) {
+        // Without a client, that is the problem, and it is named once.
+        if *error == CallError::NotConfigured {
+            return;
+        }
+        self.change(|state| {
+            let trouble = trouble(verb, error);
+            state.kinds.insert(kind, trouble.clone()).as_ref() != Some(&trouble)
+        });
+    }
+
+    /// Kinds that this process is not allowed to read.
+    pub(super) fn refused(&self) -> BTreeSet<Kind> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = state
+            .kinds
+            .iter()
+            .filter(|(_, trouble)| matches!(trouble, Trouble::Forbidden { .. }));
+        refused.map(|(kind, _)| *kind).collect()
+    }
+
+    /// The object is used, or gone.
+    pub(super) fn understood(&self, name: &ObjectRef) {
+        self.change(|state| state.objects.remove(name).is_some());
+    }
+
+    /// The object is not used; its last good content stays.
+    pub(super) fn not_understood(&self, name: &ObjectRef, problem: &DecodeProblem) {
+        let faults = problem.faults.iter().map(|fault| SourceProblem {
+            file: None,
+            line: None,
+            column: None,
+            object: Some(name.clone()),
+            field: Some(fault.path.to_string()),
+            trouble: Trouble::InvalidField {
+                message: fault.reason.to_string().into(),
+            },
+        });
+        let faults: Vec<_> = faults.collect();
+        self.change(|state| {
+            let full = state.objects.len() >= MAX_NAMED && !state.objects.contains_key(name);
+            !full && state.objects.insert(name.clone(), faults.clone()) != Some(faults)
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State) -> bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !change(&mut state) {
+            return;
+        }
+        let problems: Arc<[SourceProblem]> = state.problems().into();
+        let before = self.problems.send_replace(Arc::clone(&problems));
+        for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+            warn!(reason = problem.reason(), %problem, "the source is not as it should be");
+        }
+        if problems.is_empty() && !before.is_empty() {
+            info!("the source is as it should be");
+        }
+    }
+}
+
+impl State {
+    /// Kinds that fail in one way are one problem: an API server that is away is not fifteen.
+    fn problems(&self) -> Vec<SourceProblem> {
+        let plain = |trouble: &Trouble, field: Option<String>| SourceProblem {
+            file: None,
+            line: None,
+            column: None,
+            object: None,
+            field,
+            trouble: trouble.clone(),
+        };
+        let mut kinds: BTreeMap<&Trouble, Vec<&'static str>> = BTreeMap::new();
+        for (kind, trouble) in &self.kinds {
+            kinds.entry(trouble).or_default().push(kind.plural());
+        }
+        let connection = self.connection.iter().map(|trouble| plain(trouble, None));
+        let kinds = kinds
+            .into_iter()
+            .map(|(trouble, kinds)| plain(trouble, Some(kinds.join(", "))));
+        connection
+            .chain(kinds)
+            .chain(self.objects.values().flatten().cloned())
+            .collect()
+    }
+}

@@ -1,0 +1,407 @@
+//! List and watch of one kind as a value: what came from the API server goes in; what to ask next, and
+//! what to publish, comes out. No sockets, clock or JSON; time is an argument, chance a seed.
+//!
+//! ```text
+//!            page … last page            nothing missing
+//! Listing ────────────────────► compare ────────────────► Watching ──ended──► Probing ─► Watching
+//!    ▲                             │ something missing        │ 410, too old      │ older than ours
+//!    │                             ▼                          │                   │
+//!    │◄── failed: again ─────  Confirming (quorum) ──────►    │                   │
+//!    └────────────────────────────────────────────────────────┴───────────────────┘
+//! ```
+//!
+//! What a list lacks is never a deletion by itself: a second, complete quorum list must lack it too
+//! (contract 6). A list that breaks off changes nothing but what it did bring.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ringbolt_config::{Object, ObjectRef};
+
+use super::resource::Freshness;
+
+#[cfg(test)]
+mod tests;
+
+/// The first pause after a failure; doubled with each further one.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// How long a second look waits when everything that was known is missing.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// A watch that was good for this long begins anew without a pause.
+const GOOD_WATCH: Duration = Duration::from_secs(5);
+
+/// What to ask next, and how long to wait before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) ask: Ask,
+    pub(super) after: Duration,
+}
+
+/// What to ask the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// A page of the list.
+    List {
+        freshness: Freshness,
+        token: Option<String>,
+    },
+    /// What version it is at.
+    Probe,
+    /// Changes after this version.
+    Watch { version: String },
+}
+
+/// One object of a list or event. Without content where it could not be understood.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item {
+    pub(super) name: ObjectRef,
+    pub(super) object: Option<Object>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Page {
+    pub(super) items: Vec<Item>,
+    /// The version of the whole list.
+    pub(super) version: String,
+    /// Where the next page begins.
+    pub(super) token: Option<String>,
+}
+
+/// One event of a watch.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event {
+    /// Added or modified, with the version this is.
+    Applied(Item, String),
+    /// Deleted, or not selected any more.
+    Deleted(ObjectRef, String),
+    /// Everything up to this version was sent.
+    Bookmark(String),
+    /// The server gave up on the watch.
+    Failed(Failure),
+}
+
+/// How an attempt failed, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The version or continuation asked for is not kept (410).
+    Expired,
+    /// The request is refused as such (400, 422): the version is not one of this server.
+    Refused,
+    /// The server does not answer, or says that it cannot at this time.
+    Unavailable,
+    /// The stream ended, as it does after its time.
+    Ended,
+}
+
+/// What is to be told to the hub.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    Exists(Object),
+    Gone(ObjectRef),
+    /// Everything that existed has been told.
+    Complete,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Listing {
+        freshness: Freshness,
+        token: Option<String>,
+        present: BTreeSet<ObjectRef>,
+    },
+    /// The second look. `version` is that of the first.
+    Confirming {
+        version: String,
+        missing: BTreeSet<ObjectRef>,
+        token: Option<String>,
+        present: BTreeSet<ObjectRef>,
+    },
+    Probing {
+        version: String,
+    },
+    Watching {
+        version: String,
+    },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Reflector {
+    phase: Phase,
+    /// Every object that was told to exist, or came without usable content.
+    known: BTreeSet<ObjectRef>,
+    complete: bool,
+    /// Failures since the last success.
+    failures: u32,
+    pause: Duration,
+    /// When this list was begun; a new one is due `max_age` later.
+    listed: Duration,
+    max_age: Duration,
+    watch_began: Duration,
+    chance: u64,
+    told: Vec<Told>,
+}
+
+impl Reflector {
+    /// Begins with a list. `known` is what others (a snapshot) have told before.
+    pub(super) fn new(
+        first: Freshness,
+        max_age: Duration,
+        seed: u64,
+        known: BTreeSet<ObjectRef>,
+    ) -> Self {
+        Self {
+            phase: listing(first),
+            known,
+            complete: false,
+            failures: 0,
+            pause: Duration::ZERO,
+            listed: Duration::ZERO,
+            max_age,
+            watch_began: Duration::ZERO,
+            chance: seed | 1,
+            told: Vec::new(),
+        }
+    }
+
+    /// What to ask next.
+    pub(super) fn next(&self) -> Next {
+        let ask = match &self.phase {
+            Phase::Listing {
+                freshness, token, ..
+            } => Ask::List {
+                freshness: *freshness,
+                token: token.clone(),
+            },
+            Phase::Confirming { token, .. } => Ask::List {
+                freshness: Freshness::Quorum,
+                token: token.clone(),
+            },
+            Phase::Probing { .. } => Ask::Probe,
+            Phase::Watching { version } => Ask::Watch {
+                version: version.clone(),
+            },
+        };
+        Next {
+            ask,
+            after: self.pause,
+        }
+    }
+
+    /// When the watch under way is to be given up for a new list, as time since the start.
+    pub(super) fn relist_at(&self) -> Duration {
+        self.listed + self.max_age
+    }
+
+    /// Takes what is to be published, in order.
+    pub(super) fn told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// A page came.
+    pub(super) fn page(&mut self, page: Page, now: Duration) {
+        self.succeeded();
+        let names: Vec<ObjectRef> = page.items.iter().map(|item| item.name.clone()).collect();
+        // The second look is for names alone: the watch goes on from the first one, and brings in
+        // order what came between the two.
+        if matches!(self.phase, Phase::Listing { .. }) {
+            page.items.into_iter().for_each(|item| self.exists(item));
+        }
+        match &mut self.phase {
+            Phase::Listing { token, present, .. } => {
+                present.extend(names);
+                if let Some(next) = page.token {
+                    *token = Some(next);
+                    return;
+                }
+                let present = std::mem::take(present);
+                let missing: BTreeSet<_> = self.known.difference(&present).cloned().collect();
+                self.listed = now;
+                if missing.is_empty() {
+                    self.listed_completely(page.version, now);
+                    return;
+                }
+                if missing.len() == self.known.len() {
+                    self.pause = SECOND_LOOK;
+                }
+                self.phase = Phase::Confirming {
+                    version: page.version,
+                    missing,
+                    token: None,
+                    present: BTreeSet::new(),
+                };
+            }
+            Phase::Confirming {
+                version,
+                missing,
+                token,
+                present,
+            } => {
+                present.extend(names);
+                if let Some(next) = page.token {
+                    *token = Some(next);
+                    return;
+                }
+                let gone: Vec<_> = missing.difference(present).cloned().collect();
+                let version = std::mem::take(version);
+                gone.into_iter().for_each(|name| self.gone(name));
+                self.listed_completely(version, now);
+            }
+            Phase::Probing { version } => {
+                let version = std::mem::take(version);
+                self.probed(&version, &page.version, now);
+            }
+            // An answer nobody asked for.
+            Phase::Watching { .. } => {}
+        }
+    }
+
+    /// A list or probe failed, or a watch could not be opened.
+    pub(super) fn failed(&mut self, failure: Failure) {
+        match (&self.phase, failure) {
+            // A continuation that has expired, like everything else that breaks a list: from the start.
+            (Phase::Listing { .. } | Phase::Confirming { .. }, _) => {
+                self.phase = listing(Freshness::Quorum);
+                self.back_off();
+            }
+            (
+                Phase::Probing { .. } | Phase::Watching { .. },
+                Failure::Expired | Failure::Refused,
+            ) => {
+                self.phase = listing(Freshness::Quorum);
+                self.back_off();
+            }
+            (Phase::Probing { version } | Phase::Watching { version }, Failure::Unavailable) => {
+                self.phase = Phase::Probing {
+                    version: version.clone(),
+                };
+                self.back_off();
+            }
+            (Phase::Probing { .. } | Phase::Watching { .. }, Failure::Ended) => self.back_off(),
+        }
+    }
+
+    /// A watch was opened.
+    pub(super) fn watch_opened(&mut self, now: Duration) {
+        self.watch_began = now;
+    }
+
+    /// An event came on the watch; says whether to read on.
+    #[must_use]
+    pub(super) fn event(&mut self, event: Event, now: Duration) -> Reading {
+        let Phase::Watching { version } = &mut self.phase else {
+            return Reading::Over;
+        };
+        match event {
+            Event::Applied(item, at) => {
+                *version = at;
+                self.exists(item);
+            }
+            Event::Deleted(name, at) => {
+                *version = at;
+                self.gone(name);
+            }
+            Event::Bookmark(at) => *version = at,
+            Event::Failed(failure) => {
+                self.watch_over(failure, now);
+                return Reading::Over;
+            }
+        }
+        Reading::On
+    }
+
+    /// The watch is over. A server that only closes after its time is asked again at once from where
+    /// it was; one that broke off may be another one, and is asked where it is first.
+    pub(super) fn watch_over(&mut self, failure: Failure, now: Duration) {
+        let good = now.saturating_sub(self.watch_began) >= GOOD_WATCH;
+        if good {
+            self.succeeded();
+        }
+        match failure {
+            Failure::Ended if good => {}
+            failure => {
+                let failures = self.failures;
+                self.failed(failure);
+                if good && failures == 0 {
+                    self.pause = PAUSE.mul_f64(self.draw());
+                }
+            }
+        }
+    }
+
+    /// It is time for a new list, whatever the watch says.
+    pub(super) fn too_old(&mut self) {
+        self.phase = listing(Freshness::Quorum);
+    }
+
+    fn probed(&mut self, ours: &str, theirs: &str, now: Duration) {
+        // Versions are opaque but for this one question, which newer API text allows: has the store
+        // gone back (restored to an older state)? Whatever is not a number counts as yes.
+        let number = |version: &str| version.parse::<u64>().ok();
+        self.phase = match (number(ours), number(theirs)) {
+            (Some(ours_at), Some(theirs_at)) if ours_at <= theirs_at => Phase::Watching {
+                version: ours.to_owned(),
+            },
+            _ => listing(Freshness::Quorum),
+        };
+        self.watch_began = now;
+    }
+
+    fn listed_completely(&mut self, version: String, now: Duration) {
+        self.listed = now;
+        if !self.complete {
+            self.complete = true;
+            self.told.push(Told::Complete);
+        }
+        self.phase = Phase::Watching { version };
+    }
+
+    fn exists(&mut self, item: Item) {
+        self.known.insert(item.name);
+        self.told.extend(item.object.map(Told::Exists));
+    }
+
+    fn gone(&mut self, name: ObjectRef) {
+        if self.known.remove(&name) {
+            self.told.push(Told::Gone(name));
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        self.pause = Duration::ZERO;
+    }
+
+    fn back_off(&mut self) {
+        let doubled = PAUSE.saturating_mul(1_u32 << self.failures.min(10));
+        self.failures = self.failures.saturating_add(1);
+        self.pause = doubled.min(LONGEST_PAUSE).mul_f64(self.draw());
+    }
+
+    /// A factor between 0.5 and 1.5 (xorshift), so that many processes do not come back together.
+    fn draw(&mut self) -> f64 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        let bits = u32::try_from(self.chance >> 32).unwrap_or(u32::MAX);
+        0.5 + f64::from(bits) / f64::from(u32::MAX)
+    }
+}
+
+/// Whether a watch is to be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    On,
+    Over,
+}
+
+fn listing(freshness: Freshness) -> Phase {
+    Phase::Listing {
+        freshness,
+        token: None,
+        present: BTreeSet::new(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Secrets by name: the speakers' key, and the passwords that peers and templates name.
+//!
+//! Neither list nor watch of Secrets is needed, so neither has to be granted. Each is read again every
+//! half minute, and at once when a peer names another. What cannot be read stays as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringbolt_config::api::SecretReference;
+use ringbolt_config::{Kind, Object, ObjectRef, object};
+use tokio::time::{Instant, sleep_until};
+
+use super::Api;
+use super::call::{Call, CallError, spread};
+use super::resource::collection;
+use crate::calls::Verb;
+use crate::hub::{Publication, Subscription};
+use crate::source::{Change, Role};
+use crate::writer::SPEAKER_KEY_SECRET;
+
+/// How long a Secret that was read is good.
+const EVERY: Duration = Duration::from_secs(30);
+/// The kinds that name Secrets.
+pub(super) const NAMING: [Kind; 2] = [Kind::BGPPeer, Kind::BGPPeerTemplate];
+
+/// Reads Secrets for as long as the cluster is held.
+pub(super) async fn read(api: Arc<Api>) {
+    let end = api.end.clone();
+    let naming = api.subscribe(&NAMING);
+    let mut reader = Reader {
+        api,
+        naming,
+        named: BTreeMap::new(),
+        known: BTreeSet::new(),
+        synced: 0,
+        complete: false,
+    };
+    end.run_until_cancelled(reader.run()).await;
+}
+
+struct Reader {
+    api: Arc<Api>,
+    naming: Subscription,
+    /// Which Secrets an object names.
+    named: BTreeMap<ObjectRef, ObjectRef>,
+    /// Secrets that were asked for and answered.
+    known: BTreeSet<ObjectRef>,
+    synced: usize,
+    complete: bool,
+}
+
+impl Reader {
+    async fn run(&mut self) {
+        loop {
+            let wanted = self.wanted();
+            for name in wanted.clone() {
+                self.look(name).await;
+            }
+            self.finish(&wanted);
+            let again = Instant::now() + EVERY.mul_f64(0.8 + 0.4 * (spread() - 0.5));
+            self.wait(again).await;
+        }
+    }
+
+    /// Follows the objects that name Secrets until it is time to read all of them again; a name that is
+    /// new is read at once.
+    async fn wait(&mut self, again: Instant) {
+        loop {
+            tokio::select! {
+                () = sleep_until(again) => return,
+                changes = self.naming.next() => {
+                    changes.into_iter().for_each(|change| self.take(change));
+                }
+            }
+            let wanted = self.wanted();
+            let new: Vec<_> = wanted.difference(&self.known).cloned().collect();
+            for name in new {
+                self.look(name).await;
+            }
+            self.finish(&wanted);
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Apply(object) => {
+                let name = object.object_ref();
+                let reference = match &object {
+                    Object::BGPPeer(peer) => peer.spec.fields.password_secret.as_ref(),
+                    Object::BGPPeerTemplate(template) => {
+                        template.spec.fields.password_secret.as_ref()
+                    }
+                    _ => None,
+                };
+                let secret = reference.and_then(|reference| self.secret(reference));
+                match secret {
+                    Some(secret) => self.named.insert(name, secret),
+                    None => self.named.remove(&name),
+                };
+            }
+            Change::Delete(name) => {
+                self.named.remove(&name);
+            }
+            Change::Synced(_) => self.synced += 1,
+            Change::Restored(_) => {}
+        }
+    }
+
+    fn secret(&self, reference: &SecretReference) -> Option<ObjectRef> {
+        let ours = self.api.namespace();
+        let namespace = reference.namespace.as_deref().unwrap_or(&ours);
+        ObjectRef::new(Kind::Secret, Some(namespace), &reference.name).ok()
+    }
+
+    fn wanted(&self) -> BTreeSet<ObjectRef> {
+        let key = (self.api.settings.role == Role::Speaker).then(|| {
+            let ours = self.api.namespace();
+            ObjectRef::new(Kind::Secret, Some(&ours), SPEAKER_KEY_SECRET).ok()
+        });
+        self.named.values().cloned().chain(key.flatten()).collect()
+    }
+
+    async fn look(&mut self, name: ObjectRef) {
+        let path = format!(
+            "{}/{}",
+            collection(Kind::Secret, name.namespace.as_deref()),
+            name.name
+        );
+        let call = Call::new(Verb::Get, Kind::Secret.plural(), path);
+        let publication = match self.api.bytes(&call).await {
+            Ok(bytes) => {
+                let Ok(value) = serde_json::from_slice(&bytes) else {
+                    return;
+                };
+                match object::decode(Kind::Secret, value) {
+                    Ok(object) => Publication::Object(object),
+                    Err(problem) => {
+                        self.api.outlook.not_understood(&name, &problem);
+                        return;
+                    }
+                }
+            }
+            Err(CallError::Refused { status: 404, .. }) => Publication::Gone(name.clone()),
+            Err(error) => {
+                self.api.outlook.failed(Kind::Secret, Verb::Get, &error);
+                // A refusal is an answer: who waits for all of them does not wait for this one.
+                if error.status() == Some(403) {
+                    self.known.insert(name);
+                }
+                return;
+            }
+        };
+        self.known.insert(name);
+        self.api.outlook.reached(Kind::Secret);
+        self.api.hub.publish([publication]);
+    }
+
+    /// Forgets what nobody names any more; says when everything that is named was tried.
+    fn finish(&mut self, wanted: &BTreeSet<ObjectRef>) {
+        let gone: Vec<_> = self.known.difference(wanted).cloned().collect();
+        for name in &gone {
+            self.known.remove(name);
+        }
+        let gone = gone.into_iter().map(Publication::Gone);
+        self.api.hub.publish(gone);
+        let all = self.synced >= NAMING.len() && wanted.is_subset(&self.known);
+        if all && !self.complete {
+            self.complete = true;
+            self.api.hub.synced(&[Kind::Secret]);
+        }
+    }
+}

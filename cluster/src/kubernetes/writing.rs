@@ -1,0 +1,526 @@
+//! Writes to the API server: patches under the version that was read, creates and preconditioned
+//! deletes. Never a whole Service, Node or Lease: fields that are not known here would be lost.
+//!
+//! Decides nothing: what to write comes from the callers, whether it may be written from the server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use ringbolt_config::api::{IPAllocation, Speaker};
+use ringbolt_config::service::FINALIZER;
+use ringbolt_config::{
+    Kind, NodeName, Object, ObjectRef, ResourceVersion, SecretView, ServiceKey, ServiceView, Uid,
+    object,
+};
+use serde_json::{Map, Value, json};
+use tracing::debug;
+
+use super::call::{Call, CallError, JSON, Payload};
+use super::resource::collection;
+use super::{Api, Kubernetes};
+use crate::calls::{CallOutcome, Verb};
+use crate::source::Role;
+use crate::writer::{
+    Drain, Event, FinalizerChange, InvalidReason, Part, SPEAKER_KEY_SECRET, ServiceStatusPatch,
+    UnavailableCause, WriteError,
+};
+
+/// RFC 7396.
+const MERGE: &str = "application/merge-patch+json";
+/// Merges lists of Kubernetes' own kinds by their keys: what others have in them stays.
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+/// Fields that this process writes are recorded under this name.
+const MANAGER: &str = ringbolt_config::service::FIELD_MANAGER;
+/// The annotation that names the pool an address is from.
+const ALLOCATED_FROM: &str = "ringbolt.io/ip-allocated-from-pool";
+/// The annotation that marks a node as one to be left.
+const DRAIN: &str = "ringbolt.io/drain";
+/// Octets of a speaker's key.
+const KEY: usize = 32;
+
+/// Which part of an object is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subresource {
+    None,
+    Status,
+}
+
+impl Kubernetes {
+    pub(crate) async fn create_allocation(
+        &self,
+        claim: &IPAllocation,
+    ) -> Result<IPAllocation, WriteError> {
+        let object = claim_ref(claim.metadata.name.as_deref().unwrap_or_default())?;
+        let value = encode(&object, claim)?;
+        decode_as(&object, self.create(&object, &value).await?)
+    }
+
+    pub(crate) async fn update_allocation(
+        &self,
+        claim: &IPAllocation,
+    ) -> Result<IPAllocation, WriteError> {
+        let object = claim_ref(claim.metadata.name.as_deref().unwrap_or_default())?;
+        if claim.metadata.resource_version.is_none() {
+            return Err(WriteError::Invalid {
+                object,
+                field: "metadata.resourceVersion",
+                reason: InvalidReason::Required,
+            });
+        }
+        // A claim has no field that is not known here, and no writer beside us but its maker. What is
+        // absent has to be taken away, so absent parts are nulls of a merge patch.
+        let mut value = encode(&object, claim)?;
+        let fields = ["holders", "pool", "sharingKey", "releasedAt", "reservedFor"];
+        if let Some(spec) = value["spec"].as_object_mut() {
+            for field in fields {
+                spec.entry(field).or_insert(Value::Null);
+            }
+        }
+        let patch = json!({
+            "metadata": {
+                "resourceVersion": claim.metadata.resource_version,
+                "uid": claim.metadata.uid,
+            },
+            "spec": value["spec"],
+        });
+        let written = self
+            .patch(&object, MERGE, Subresource::None, &patch)
+            .await?;
+        decode_as(&object, written)
+    }
+
+    pub(crate) async fn delete_allocation(
+        &self,
+        name: &str,
+        uid: &Uid,
+        resource_version: &ResourceVersion,
+    ) -> Result<(), WriteError> {
+        let object = claim_ref(name)?;
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid.as_str(), "resourceVersion": resource_version.as_str()},
+        });
+        let call = call(Verb::Delete, &object, path_of(&object), JSON, &options);
+        self.write(&object, &call).await.map(drop)
+    }
+
+    pub(crate) async fn get_allocation(&self, name: &str) -> Result<IPAllocation, WriteError> {
+        let object = claim_ref(name)?;
+        decode_as(&object, self.get(&object).await?)
+    }
+
+    pub(crate) async fn get_service(
+        &self,
+        key: &ServiceKey,
+    ) -> Result<Arc<ServiceView>, WriteError> {
+        let object = ObjectRef::from(key);
+        service(&object, self.get(&object).await?)
+    }
+
+    pub(crate) async fn patch_service_status(
+        &self,
+        patch: ServiceStatusPatch,
+    ) -> Result<Option<Arc<ServiceView>>, WriteError> {
+        let object = ObjectRef::from(&patch.key);
+        let body = service_patch(&patch);
+        let written = self
+            .patch(&object, STRATEGIC, Subresource::Status, &body)
+            .await?;
+        let metadata = &written["metadata"];
+        let finalizers = metadata["finalizers"].as_array();
+        if metadata["deletionTimestamp"].is_string() && finalizers.is_none_or(Vec::is_empty) {
+            return Ok(None);
+        }
+        service(&object, written).map(Some)
+    }
+
+    pub(crate) async fn patch_status(
+        &self,
+        object: &ObjectRef,
+        resource_version: &ResourceVersion,
+        status: Value,
+    ) -> Result<ResourceVersion, WriteError> {
+        let patch = json!({
+            "metadata": {"resourceVersion": resource_version.as_str()},
+            "status": status,
+        });
+        let written = self
+            .patch(object, MERGE, Subresource::Status, &patch)
+            .await?;
+        version(object, &written)
+    }
+
+    pub(crate) async fn patch_finalizer(
+        &self,
+        object: &ObjectRef,
+        resource_version: &ResourceVersion,
+        change: FinalizerChange,
+    ) -> Result<Option<ResourceVersion>, WriteError> {
+        // Custom resources have no strategic merge: the list is read, changed and written under its version.
+        let read = self.get(object).await?;
+        let metadata = &read["metadata"];
+        if metadata["resourceVersion"].as_str() != Some(resource_version.as_str()) {
+            return Err(WriteError::Conflict {
+                object: object.clone(),
+            });
+        }
+        let mut finalizers: Vec<Value> = metadata["finalizers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let ours = Value::from(IN_USE);
+        finalizers.retain(|finalizer| *finalizer != ours);
+        match change {
+            FinalizerChange::Keep => return Ok(Some(resource_version.clone())),
+            FinalizerChange::Add => finalizers.push(ours),
+            FinalizerChange::Remove => {}
+        }
+        let patch = json!({
+            "metadata": {
+                "resourceVersion": resource_version.as_str(),
+                "finalizers": finalizers,
+            },
+        });
+        let written = self.patch(object, MERGE, Subresource::None, &patch).await?;
+        let metadata = &written["metadata"];
+        let left = metadata["finalizers"].as_array();
+        if metadata["deletionTimestamp"].is_string() && left.is_none_or(Vec::is_empty) {
+            return Ok(None);
+        }
+        version(object, &written).map(Some)
+    }
+
+    pub(crate) async fn apply_speaker(&self, speaker: &Speaker) -> Result<(), WriteError> {
+        let name = speaker.metadata.name.as_deref().unwrap_or_default();
+        let object = reference(Kind::Speaker, None, name)?;
+        let wanted = encode(&object, speaker)?;
+        let read = match self.get(&object).await {
+            Err(WriteError::NotFound { .. }) => self.create(&object, &wanted).await?,
+            read => read?,
+        };
+        let status = difference(&read["status"], &wanted["status"]);
+        let Some(status) = status else {
+            return Ok(());
+        };
+        let patch = json!({"status": status});
+        let written = self.patch(&object, MERGE, Subresource::Status, &patch);
+        written.await.map(drop)
+    }
+
+    pub(crate) async fn ensure_speaker_key(&self) -> Result<Arc<SecretView>, WriteError> {
+        let namespace = self.api.namespace();
+        let object = reference(Kind::Secret, Some(&namespace), SPEAKER_KEY_SECRET)?;
+        let value = match self.get(&object).await {
+            Err(WriteError::NotFound { .. }) => {
+                let secret = new_key(&object, &namespace)?;
+                match self.create(&object, &secret).await {
+                    Err(WriteError::AlreadyExists { .. }) => self.get(&object).await?,
+                    created => created?,
+                }
+            }
+            read => read?,
+        };
+        match object::decode(Kind::Secret, value) {
+            Ok(Object::Secret(view)) => Ok(view),
+            _ => Err(not_understood(&object)),
+        }
+    }
+
+    pub(crate) async fn set_drain(&self, node: &NodeName, drain: Drain) -> Result<(), WriteError> {
+        let object = ObjectRef::from(node);
+        let mark = match drain {
+            Drain::Begin => Value::from("true"),
+            Drain::End => Value::Null,
+        };
+        let patch = json!({"metadata": {"annotations": {DRAIN: mark}}});
+        let written = self.patch(&object, MERGE, Subresource::None, &patch).await;
+        written.map(drop)
+    }
+
+    pub(crate) async fn event(&self, event: Event) -> Result<(), WriteError> {
+        let object = event.regarding.clone();
+        let namespace = object.namespace.as_deref().unwrap_or("default");
+        let document = event_document(&event, namespace, &self.api);
+        let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+        let bytes = Bytes::from(document.to_string());
+        let call = Call {
+            verb: Verb::Create,
+            plural: "events",
+            path,
+            body: Some(Payload { media: JSON, bytes }),
+        };
+        self.write(&object, &call).await.map(drop)
+    }
+
+    async fn get(&self, object: &ObjectRef) -> Result<Value, WriteError> {
+        let call = Call::new(Verb::Get, object.kind.plural(), path_of(object));
+        self.write(object, &call).await
+    }
+
+    async fn create(&self, object: &ObjectRef, value: &Value) -> Result<Value, WriteError> {
+        let path = format!(
+            "{}?fieldManager={MANAGER}",
+            collection(object.kind, object.namespace.as_deref())
+        );
+        let call = call(Verb::Create, object, path, JSON, value);
+        self.write(object, &call).await
+    }
+
+    async fn patch(
+        &self,
+        object: &ObjectRef,
+        media: &'static str,
+        part: Subresource,
+        patch: &Value,
+    ) -> Result<Value, WriteError> {
+        let part = match part {
+            Subresource::None => "",
+            Subresource::Status => "/status",
+        };
+        let path = format!("{}{part}?fieldManager={MANAGER}", path_of(object));
+        let call = call(Verb::Patch, object, path, media, patch);
+        self.write(object, &call).await
+    }
+
+    /// Makes a call about an object and reads the object that is the answer.
+    async fn write(&self, object: &ObjectRef, call: &Call) -> Result<Value, WriteError> {
+        let by_name = object.kind == Kind::Node && call.verb == Verb::Patch;
+        if call.verb.writes() && self.api.settings.role == Role::Reader && !by_name {
+            return Err(WriteError::Invalid {
+                object: object.clone(),
+                field: "metadata",
+                reason: InvalidReason::ReadOnly,
+            });
+        }
+        let bytes = self.api.bytes(call).await;
+        let bytes = bytes.map_err(|error| refused(object, &error))?;
+        serde_json::from_slice(&bytes).map_err(|_| not_understood(object))
+    }
+}
+
+/// The finalizer of a pool that is in use.
+const IN_USE: &str = "ringbolt.io/in-use";
+
+/// One strategic merge patch: lists of others (finalizers, conditions) stay as they are.
+fn service_patch(patch: &ServiceStatusPatch) -> Value {
+    let mut metadata = Map::new();
+    // A patch that names another uid than the object has is a conflict, like one with an old version.
+    metadata.insert("uid".to_owned(), patch.uid.as_str().into());
+    let version = patch.resource_version.as_str();
+    metadata.insert("resourceVersion".to_owned(), version.into());
+    match patch.finalizer {
+        FinalizerChange::Keep => {}
+        FinalizerChange::Add => {
+            metadata.insert("finalizers".to_owned(), json!([FINALIZER]));
+        }
+        FinalizerChange::Remove => {
+            let directive = "$deleteFromPrimitiveList/finalizers".to_owned();
+            metadata.insert(directive, json!([FINALIZER]));
+        }
+    }
+    if let Part::Set(pool) = &patch.allocated_from {
+        let pool = pool.as_ref().map(ToString::to_string);
+        metadata.insert("annotations".to_owned(), json!({ALLOCATED_FROM: pool}));
+    }
+    let mut status = Map::new();
+    if let Part::Set(addresses) = &patch.ingress {
+        let entries: Vec<Value> = addresses
+            .iter()
+            .map(|address| json!({"ip": address.to_string(), "ipMode": "VIP"}))
+            .collect();
+        let balancer = if entries.is_empty() {
+            Value::Null
+        } else {
+            json!({"ingress": entries})
+        };
+        status.insert("loadBalancer".to_owned(), balancer);
+    }
+    if !patch.conditions.is_empty() {
+        status.insert("conditions".to_owned(), json!(patch.conditions));
+    }
+    let mut whole = Map::new();
+    whole.insert("metadata".to_owned(), Value::Object(metadata));
+    if !status.is_empty() {
+        whole.insert("status".to_owned(), Value::Object(status));
+    }
+    Value::Object(whole)
+}
+
+/// The merge patch that makes `old` into `new`, or `None` where there is nothing to do.
+fn difference(old: &Value, new: &Value) -> Option<Value> {
+    let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
+        return (old != new).then(|| new.clone());
+    };
+    let mut patch = Map::new();
+    for (field, value) in after {
+        match before.get(field) {
+            Some(previous) => {
+                if let Some(change) = difference(previous, value) {
+                    patch.insert(field.clone(), change);
+                }
+            }
+            None if value.is_null() => {}
+            None => {
+                patch.insert(field.clone(), value.clone());
+            }
+        }
+    }
+    for field in before.keys().filter(|field| !after.contains_key(*field)) {
+        patch.insert(field.clone(), Value::Null);
+    }
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+fn new_key(object: &ObjectRef, namespace: &str) -> Result<Value, WriteError> {
+    use k8s_openapi::ByteString;
+    let mut key = vec![0; KEY];
+    let filled = SystemRandom::new().fill(&mut key);
+    filled.map_err(|_| WriteError::Unavailable {
+        object: object.clone(),
+        cause: UnavailableCause::Io(std::io::ErrorKind::Other),
+    })?;
+    Ok(json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": namespace, "name": SPEAKER_KEY_SECRET},
+        "type": "Opaque",
+        "data": {"1": ByteString(key)},
+    }))
+}
+
+/// The longest note that the API accepts, in octets.
+const LONGEST_NOTE: usize = 1000;
+
+fn event_document(event: &Event, namespace: &str, api: &Api) -> Value {
+    let now = Timestamp::now();
+    let object = &event.regarding;
+    let mut note = event.note.clone();
+    while note.len() > LONGEST_NOTE {
+        note.pop();
+    }
+    let component = match api.settings.role {
+        Role::Speaker => "ringbolt-speaker",
+        Role::Controller | Role::Reader => "ringbolt-controller",
+    };
+    let instance = api.settings.instance.clone().or_else(|| {
+        let node = api.settings.node.as_ref();
+        node.map(ToString::to_string)
+    });
+    json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {
+            "namespace": namespace,
+            "name": format!("{}.{:x}", object.name, now.as_nanosecond()),
+        },
+        // The API wants six digits.
+        "eventTime": format!("{now:.6}"),
+        "reportingController": format!("ringbolt.io/{component}"),
+        "reportingInstance": instance.unwrap_or_else(|| component.to_owned()),
+        "action": event.reason,
+        "reason": event.reason,
+        "type": event.event_type.as_str(),
+        "note": note,
+        "regarding": {
+            "apiVersion": object.kind.api_version(),
+            "kind": object.kind.to_string(),
+            "namespace": object.namespace,
+            "name": object.name,
+        },
+    })
+}
+
+fn call(verb: Verb, object: &ObjectRef, path: String, media: &'static str, body: &Value) -> Call {
+    Call {
+        verb,
+        plural: object.kind.plural(),
+        path,
+        body: Some(Payload {
+            media,
+            bytes: Bytes::from(body.to_string()),
+        }),
+    }
+}
+
+fn path_of(object: &ObjectRef) -> String {
+    let collection = collection(object.kind, object.namespace.as_deref());
+    format!("{collection}/{}", object.name)
+}
+
+fn reference(kind: Kind, namespace: Option<&str>, name: &str) -> Result<ObjectRef, WriteError> {
+    ObjectRef::new(kind, namespace, name).map_err(|_| WriteError::Invalid {
+        object: ObjectRef {
+            kind,
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        },
+        field: "metadata.name",
+        reason: InvalidReason::NotADnsName,
+    })
+}
+
+fn claim_ref(name: &str) -> Result<ObjectRef, WriteError> {
+    reference(Kind::IPAllocation, None, name)
+}
+
+fn encode(object: &ObjectRef, value: &impl serde::Serialize) -> Result<Value, WriteError> {
+    serde_json::to_value(value).map_err(|_| WriteError::Invalid {
+        object: object.clone(),
+        field: "",
+        reason: InvalidReason::Unencodable,
+    })
+}
+
+fn decode_as<T: serde::de::DeserializeOwned>(
+    object: &ObjectRef,
+    value: Value,
+) -> Result<T, WriteError> {
+    serde_json::from_value(value).map_err(|_| not_understood(object))
+}
+
+fn service(object: &ObjectRef, value: Value) -> Result<Arc<ServiceView>, WriteError> {
+    match object::decode(Kind::Service, value) {
+        Ok(Object::Service(view)) => Ok(view),
+        _ => Err(not_understood(object)),
+    }
+}
+
+fn version(object: &ObjectRef, written: &Value) -> Result<ResourceVersion, WriteError> {
+    let version = written["metadata"]["resourceVersion"].as_str();
+    let version = version.and_then(|version| version.parse().ok());
+    version.ok_or_else(|| not_understood(object))
+}
+
+fn not_understood(object: &ObjectRef) -> WriteError {
+    WriteError::Unavailable {
+        object: object.clone(),
+        cause: UnavailableCause::NotUnderstood,
+    }
+}
+
+fn refused(object: &ObjectRef, error: &CallError) -> WriteError {
+    debug!(%object, %error, "a call was refused");
+    let object = object.clone();
+    let unavailable = |object, cause| WriteError::Unavailable { object, cause };
+    match error.outcome() {
+        CallOutcome::AlreadyExists => WriteError::AlreadyExists { object },
+        CallOutcome::Conflict => WriteError::Conflict { object },
+        CallOutcome::NotFound => WriteError::NotFound { object },
+        CallOutcome::Invalid => {
+            tracing::warn!(%object, %error, "the API server refuses an object");
+            WriteError::Invalid {
+                object,
+                field: "",
+                reason: InvalidReason::Refused,
+            }
+        }
+        CallOutcome::Forbidden => unavailable(object, UnavailableCause::Forbidden),
+        CallOutcome::Throttled => unavailable(object, UnavailableCause::Throttled),
+        CallOutcome::Ok | CallOutcome::Gone | CallOutcome::Unavailable | CallOutcome::Timeout => {
+            unavailable(object, UnavailableCause::Unreachable)
+        }
+    }
+}

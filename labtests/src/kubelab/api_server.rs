@@ -110,7 +110,7 @@ impl ApiServer {
                 daemon.check_alive()?;
             }
             let request = http::Request::get("/readyz").body(Vec::new())?;
-            let answer = self.reach.run(client.request_text(request))??;
+            let answer = self.reach.ask(client.request_text(request))??;
             ensure!(answer == "ok", "/readyz says {answer}");
             Ok(())
         })

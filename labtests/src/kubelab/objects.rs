@@ -101,7 +101,7 @@ impl ControlPlane {
         name: &str,
     ) -> Result<Option<Value>> {
         let api = resource.api(self.admin(), namespace);
-        let found = self.run(async { api.get_opt(name).await })??;
+        let found = self.ask(async { api.get_opt(name).await })??;
         found
             .map(|object| Ok(serde_json::to_value(object)?))
             .transpose()
@@ -110,7 +110,7 @@ impl ControlPlane {
     /// All objects of a kind, in a namespace or (`None`) everywhere.
     pub(crate) fn list(&self, resource: &Resource, namespace: Option<&str>) -> Result<Vec<Value>> {
         let api = resource.api(self.admin(), namespace);
-        let listed = self.run(async { api.list(&ListParams::default()).await })??;
+        let listed = self.ask(async { api.list(&ListParams::default()).await })??;
         let objects = listed.items.into_iter().map(serde_json::to_value);
         Ok(objects.collect::<Result<_, _>>()?)
     }
@@ -120,7 +120,7 @@ impl ControlPlane {
     pub(crate) fn apply(&self, object: &Value) -> Result<Value> {
         let (api, name) = self.place_of(object)?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let applied = self.run(async { api.patch(&name, &params, &Patch::Apply(object)).await })?;
+        let applied = self.ask(async { api.patch(&name, &params, &Patch::Apply(object)).await })?;
         let applied = applied.with_context(|| format!("apply {} {name}", object["kind"]))?;
         Ok(serde_json::to_value(applied)?)
     }
@@ -129,7 +129,7 @@ impl ControlPlane {
     pub(crate) fn create(&self, object: &Value) -> Result<Value> {
         let (api, name) = self.place_of(object)?;
         let typed: DynamicObject = serde_json::from_value(object.clone())?;
-        let created = self.run(async { api.create(&PostParams::default(), &typed).await })?;
+        let created = self.ask(async { api.create(&PostParams::default(), &typed).await })?;
         let created = created.with_context(|| format!("create {} {name}", object["kind"]))?;
         Ok(serde_json::to_value(created)?)
     }
@@ -144,7 +144,7 @@ impl ControlPlane {
     ) -> Result<Value> {
         let api = resource.api(self.admin(), namespace);
         let params = PatchParams::default();
-        let patched = self.run(async { api.patch(name, &params, &Patch::Merge(change)).await })?;
+        let patched = self.ask(async { api.patch(name, &params, &Patch::Merge(change)).await })?;
         Ok(serde_json::to_value(
             patched.with_context(|| format!("patch {name}"))?,
         )?)
@@ -161,7 +161,7 @@ impl ControlPlane {
         let api = resource.api(self.admin(), namespace);
         let change = json!({"status": status});
         let params = PatchParams::default();
-        let patched = self.run(async {
+        let patched = self.ask(async {
             api.patch_status(name, &params, &Patch::Merge(&change))
                 .await
         })?;
@@ -179,7 +179,7 @@ impl ControlPlane {
     ) -> Result<()> {
         let api = resource.api(self.admin(), namespace);
         let params = DeleteParams::default().grace_period(0);
-        match self.run(async { api.delete(name, &params).await })? {
+        match self.ask(async { api.delete(name, &params).await })? {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(error).with_context(|| format!("delete {name}")),

@@ -226,6 +226,14 @@ impl ControlPlane {
         self.reach.run(future)
     }
 
+    /// As [`Self::run`], for one question to an API server: one that does not answer within seconds is an error.
+    pub(crate) fn ask<T: Send>(
+        &self,
+        question: impl Future<Output = kube::Result<T>> + Send,
+    ) -> Result<kube::Result<T>> {
+        self.reach.ask(question)
+    }
+
     /// `kubectl ARGS` as the administrator: what it prints, or its complaint.
     pub(crate) fn kubectl(&self, args: &[&str]) -> Result<String> {
         run(self

@@ -85,7 +85,7 @@ impl ControlPlane {
     pub(crate) fn terminate_pod(&self, namespace: &str, name: &str) -> Result<()> {
         let api = Resource::pod().api(self.admin(), Some(namespace));
         let params = DeleteParams::default().grace_period(3600);
-        self.run(async { api.delete(name, &params).await })??;
+        self.ask(async { api.delete(name, &params).await })??;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use crate::netns::Netns;
 
@@ -48,6 +49,15 @@ impl Reach {
         self.space.inside(|| self.runtime.block_on(future))
     }
 
+    /// As [`Self::run`], for a question to an API server: one that does not answer is an error.
+    pub(super) fn ask<T: Send>(
+        &self,
+        question: impl Future<Output = kube::Result<T>> + Send,
+    ) -> Result<kube::Result<T>> {
+        let answer = self.run(async { timeout(ANSWER, question).await })?;
+        answer.context("the API server does not answer")
+    }
+
     /// A client for the server and the person of a kubeconfig.
     pub(super) fn client(&self, kubeconfig: &Path) -> Result<Client> {
         let read =
@@ -58,7 +68,8 @@ impl Reach {
             // A proxy of the person who calls knows no way into a namespace.
             config.proxy_url = None;
             config.connect_timeout = Some(CONNECT);
-            config.read_timeout = Some(ANSWER);
+            // It would end connections that are merely idle, too; calls have a limit of their own.
+            config.read_timeout = None;
             Ok(Client::try_from(config)?)
         })?
     }

@@ -3,6 +3,7 @@
 use super::KubeScenario;
 
 mod access;
+mod conformance;
 mod definitions;
 mod exact;
 mod manifests;
@@ -11,6 +12,7 @@ mod rendered;
 
 pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
     plane_itself::SCENARIOS,
+    conformance::SCENARIOS,
     definitions::SCENARIOS,
     manifests::SCENARIOS,
     access::SCENARIOS,

@@ -1,0 +1,169 @@
+//! The back end on a real API server does what every back end must do: the checks of `cluster`, each on a cluster
+//! from which the traces of the last one are gone.
+//!
+//! They run as the administrator: what the accounts of an installation may do is tried elsewhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use ringbolt_cluster::conformance::{self, Ground};
+use ringbolt_cluster::{Cluster, KubernetesOptions, Role};
+use ringbolt_config::{Kind, ObjectRef};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::kubelab::{ControlPlane, KubeLab, Resource, User};
+use crate::scenario::KubeScenario;
+
+macro_rules! scenarios {
+    ($($check:ident,)*) => {
+        pub(super) const SCENARIOS: &[KubeScenario] = &[$(
+            KubeScenario {
+                name: concat!("kubernetes: conformance: ", stringify!($check)),
+                run: |lab| {
+                    let plane = lab.conformance()?;
+                    let place = Place::swept(plane)?;
+                    plane.run(conformance::$check(&place))
+                },
+            },
+        )*];
+    };
+}
+ringbolt_cluster::for_each_conformance_check!(scenarios);
+
+/// Ringbolt's own namespace, which an installation makes.
+const SYSTEM: &str = "ringbolt-system";
+
+/// Between two looks of somebody who waits for an object's end, and how long he waits.
+const LOOK: Duration = Duration::from_millis(50);
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A control plane, as somebody who owns objects sees it.
+struct Place {
+    admin: Client,
+    kubeconfig: PathBuf,
+}
+
+impl Place {
+    /// Removes what an earlier check left.
+    fn swept(plane: &ControlPlane) -> Result<Self> {
+        let place = Self {
+            admin: plane.client(User::Admin)?,
+            kubeconfig: plane.kubeconfig(User::Admin),
+        };
+        plane.apply(&json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM},
+        }))?;
+        let ours = Kind::ALL
+            .iter()
+            .filter(|kind| kind.is_ours())
+            .map(|kind| (resource(*kind), None));
+        let others = [
+            (Resource::service(), Some("default")),
+            (Resource::node(), None),
+            (Resource::event(), Some("default")),
+            (Resource::endpoint_slice(), Some("default")),
+            (Resource::secret(), Some(SYSTEM)),
+            (Resource::lease(), Some(SYSTEM)),
+        ];
+        for (resource, namespace) in ours.chain(others) {
+            plane.run(sweep(&place.admin, &resource, namespace))??;
+        }
+        Ok(place)
+    }
+
+    fn cluster(&self, role: Role) -> Cluster {
+        Cluster::kubernetes(KubernetesOptions {
+            kubeconfig: Some(self.kubeconfig.clone()),
+            namespace: Some(SYSTEM.to_owned()),
+            node: (role == Role::Speaker)
+                .then(|| "node-1".parse().ok())
+                .flatten(),
+            ..KubernetesOptions::new(role)
+        })
+    }
+}
+
+fn resource(kind: Kind) -> Resource {
+    Resource::new(kind.api_version(), kind.as_str())
+}
+
+/// Deletes every object of a kind, whatever holds it.
+async fn sweep(client: &Client, resource: &Resource, namespace: Option<&str>) -> Result<()> {
+    let api = resource.api(client.clone(), namespace);
+    for object in api.list(&ListParams::default()).await? {
+        let name = object.metadata.name.unwrap_or_default();
+        // The API server makes this Service itself.
+        if name == "kubernetes" {
+            continue;
+        }
+        let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        api.patch(&name, &PatchParams::default(), &free).await?;
+        match api.delete(&name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if !status.is_not_found() => {
+                return Err(kube::Error::Api(status).into());
+            }
+            Err(kube::Error::Api(_)) | Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn apply(api: &Api<DynamicObject>, manifest: &Value) -> DynamicObject {
+    let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+    let params = PatchParams::apply("conformance").force();
+    api.patch(name, &params, &Patch::Apply(manifest))
+        .await
+        .expect("the API server takes a check's manifest")
+}
+
+impl Ground for Place {
+    fn controller(&self) -> Cluster {
+        self.cluster(Role::Controller)
+    }
+
+    fn speaker(&self) -> Cluster {
+        self.cluster(Role::Speaker)
+    }
+
+    async fn apply(&self, manifest: &Value) {
+        let resource = Resource::of(manifest).expect("a check's manifest says what it is");
+        let namespace = manifest["metadata"]["namespace"].as_str();
+        let api = resource.api(self.admin.clone(), namespace);
+        let applied = apply(&api, manifest).await;
+        let Some(uid) = applied
+            .metadata
+            .uid
+            .filter(|_| applied.metadata.deletion_timestamp.is_some())
+        else {
+            return;
+        };
+        // People who keep a manifest apply it again until it is what it says: once the old object is gone.
+        let manifest = manifest.clone();
+        tokio::spawn(async move {
+            let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+            let gone = async {
+                while let Ok(Some(found)) = api.get_opt(name).await
+                    && found.metadata.uid.as_ref() == Some(&uid)
+                {
+                    sleep(LOOK).await;
+                }
+            };
+            if timeout(LIMIT, gone).await.is_ok() {
+                apply(&api, &manifest).await;
+            }
+        });
+    }
+
+    async fn delete(&self, object: &ObjectRef) {
+        let namespace = object.namespace.as_deref();
+        let api = resource(object.kind).api(self.admin.clone(), namespace);
+        api.delete(&object.name, &DeleteParams::default())
+            .await
+            .expect("a check deletes what it has applied");
+    }
+}

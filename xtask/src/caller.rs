@@ -121,7 +121,9 @@ impl Caller {
             Some(person) => Some(person.home.join(".cache")),
             None => match env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
                 Some(path) => Some(PathBuf::from(path)),
-                None => env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")),
+                None => env::var_os("HOME")
+                    .filter(|home| !home.is_empty())
+                    .map(|home| PathBuf::from(home).join(".cache")),
             },
         }
     }

@@ -63,11 +63,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         programs::counted(&mut command, "doc tests")
     });
     run.docs();
-    run.step("image", |workspace| match crate::image::try_out(workspace) {
-        Ok(()) => Tally::passed(1),
-        Err(failure) => {
-            println!("{failure:?}");
-            Tally::failed(1)
+    run.step("image", |workspace| {
+        match crate::image::try_out(workspace) {
+            Ok(()) => Tally::passed(1),
+            Err(failure) => {
+                println!("{failure:?}");
+                Tally::failed(1)
+            }
         }
     });
     run.labs();

@@ -37,26 +37,36 @@ impl<'a> Go<'a> {
     pub(super) fn find(caller: &'a Caller, sources: &'a Path) -> Result<Self, NoGo> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from));
-        let mut candidates = folders.map(|folder| folder.join("go"));
-        let program = candidates
-            .find(|program| program.is_file())
-            .ok_or(NoGo::Missing)?;
-        let mut go = Self {
-            program,
-            caller,
-            sources,
-            version: String::new(),
-        };
+        let programs = folders.map(|folder| folder.join("go"));
+        let mut why = NoGo::Missing;
+        for program in programs.filter(|program| program.is_file()) {
+            let mut go = Self {
+                program,
+                caller,
+                sources,
+                version: String::new(),
+            };
+            match go.tell_version() {
+                Ok(version) => {
+                    go.version = version;
+                    return Ok(go);
+                }
+                Err(reason) => why = reason,
+            }
+        }
+        Err(why)
+    }
+
+    /// The version that a build in the module will be made with.
+    fn tell_version(&self) -> Result<String, NoGo> {
         // Outside the module, so that it tells its own version and fetches no other.
-        let mut own = go.command(&["env", "GOVERSION"]);
+        let mut own = self.command(&["env", "GOVERSION"]);
         let own = answer(own.env("GOTOOLCHAIN", "local").current_dir("/"))?;
         match parse(&own) {
-            Some(version) if version < SELF_UPDATING => return Err(NoGo::Old(own)),
-            Some(_) => {}
-            None => return Err(NoGo::Broken(own)),
+            Some(version) if version < SELF_UPDATING => Err(NoGo::Old(own)),
+            Some(_) => answer(&mut self.command(&["env", "GOVERSION"])),
+            None => Err(NoGo::Broken(own)),
         }
-        go.version = answer(&mut go.command(&["env", "GOVERSION"]))?;
-        Ok(go)
     }
 
     /// `go ARGS` in the module, as the calling person. It fetches the toolchain that the module asks for.

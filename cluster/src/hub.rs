@@ -28,6 +28,8 @@ pub(crate) struct Hub {
 struct State {
     objects: BTreeMap<ObjectRef, Object>,
     synced: BTreeSet<Kind>,
+    /// Kinds that a snapshot has told of and nobody has confirmed.
+    restored: BTreeSet<Kind>,
     queues: Vec<Weak<Queue>>,
 }
 
@@ -42,6 +44,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Pending {
     objects: BTreeMap<ObjectRef, Difference>,
+    restored: Vec<Kind>,
     synced: Vec<Kind>,
 }
 
@@ -115,6 +118,7 @@ impl Hub {
         let mut state = lock(&self.state);
         let queues = state.live_queues();
         for &kind in kinds {
+            state.restored.remove(&kind);
             if state.synced.insert(kind) {
                 for queue in interested(&queues, kind) {
                     lock(&queue.pending).synced.push(kind);
@@ -124,6 +128,19 @@ impl Hub {
         for queue in queues {
             queue.wake();
         }
+    }
+
+    /// Says that every object of this kind that a snapshot held has been published.
+    pub(crate) fn restored(&self, kind: Kind) {
+        let mut state = lock(&self.state);
+        if state.synced.contains(&kind) || !state.restored.insert(kind) {
+            return;
+        }
+        let queues = state.live_queues();
+        for queue in interested(&queues, kind) {
+            lock(&queue.pending).restored.push(kind);
+        }
+        queues.iter().for_each(|queue| queue.wake());
     }
 
     /// Begins a subscription that hears of everything that exists, as of something new.
@@ -145,9 +162,14 @@ impl Hub {
             })
             .collect();
         let synced = state.synced.intersection(&kinds).copied().collect();
+        let restored = state.restored.intersection(&kinds).copied().collect();
         let queue = Arc::new(Queue {
             kinds,
-            pending: Mutex::new(Pending { objects, synced }),
+            pending: Mutex::new(Pending {
+                objects,
+                restored,
+                synced,
+            }),
             ready: Notify::new(),
         });
         state.queues.push(Arc::downgrade(&queue));
@@ -230,11 +252,12 @@ impl Queue {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.synced.is_empty()
+        self.objects.is_empty() && self.restored.is_empty() && self.synced.is_empty()
     }
 
     fn take(&mut self) -> Vec<Change> {
-        let mut changes = Vec::with_capacity(self.objects.len() + self.synced.len());
+        let mut changes =
+            Vec::with_capacity(self.objects.len() + self.restored.len() + self.synced.len());
         for (name, difference) in std::mem::take(&mut self.objects) {
             match difference {
                 Difference::Apply { object, .. } => changes.push(Change::Apply(object)),
@@ -245,6 +268,7 @@ impl Pending {
                 }
             }
         }
+        changes.extend(self.restored.drain(..).map(Change::Restored));
         changes.extend(self.synced.drain(..).map(Change::Synced));
         changes
     }

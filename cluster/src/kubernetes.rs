@@ -41,6 +41,7 @@ mod client;
 mod follow;
 mod leadership;
 mod outlook;
+mod record;
 mod reflector;
 mod resource;
 mod secrets;
@@ -48,6 +49,8 @@ mod writing;
 
 /// How long a missing configuration waits for the next look.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How long a call waits for the configuration to be read.
+const CONFIGURED: Duration = Duration::from_secs(5);
 /// How long who looks once waits for everything.
 const READ_ALL: Duration = Duration::from_secs(20);
 
@@ -131,6 +134,8 @@ struct Api {
 struct Link {
     client: Client,
     namespace: Arc<str>,
+    /// The URL of the API server.
+    server: Arc<str>,
 }
 
 impl std::fmt::Debug for Api {
@@ -160,7 +165,11 @@ impl Kubernetes {
     pub(crate) fn over(client: Client, options: KubernetesOptions) -> Arc<Self> {
         let namespace = options.namespace.as_deref();
         let namespace = namespace.unwrap_or(SPEAKER_KEY_NAMESPACE).into();
-        let (_tell, link) = watch::channel(Some(Link { client, namespace }));
+        let (_tell, link) = watch::channel(Some(Link {
+            client,
+            namespace,
+            server: "".into(),
+        }));
         Self::begin(Api::new(options, link))
     }
 
@@ -287,7 +296,7 @@ impl Api {
         if kind == Kind::Secret {
             tokio::spawn(secrets::read(Arc::clone(self)));
         } else {
-            tokio::spawn(follow::follow(Arc::clone(self), kind, BTreeSet::new()));
+            tokio::spawn(follow::follow(Arc::clone(self), kind));
         }
     }
 
@@ -302,7 +311,7 @@ impl Api {
 
     /// The body of the answer to a call.
     async fn bytes(&self, call: &Call) -> Result<Bytes, CallError> {
-        let client = self.client()?;
+        let client = self.client().await?;
         let caller = Caller {
             client: &client,
             calls: &self.calls,
@@ -312,7 +321,7 @@ impl Api {
 
     /// An answer whose body is yet to be read.
     async fn open(&self, call: &Call) -> Result<http::Response<Body>, CallError> {
-        let client = self.client()?;
+        let client = self.client().await?;
         let caller = Caller {
             client: &client,
             calls: &self.calls,
@@ -320,10 +329,31 @@ impl Api {
         caller.open(call).await
     }
 
-    fn client(&self) -> Result<Client, CallError> {
-        let link = self.link.borrow();
-        let link = link.as_ref().ok_or(CallError::NotConfigured)?;
-        Ok(link.client.clone())
+    /// The client. Who asks while the configuration is still read waits for it a moment.
+    async fn client(&self) -> Result<Client, CallError> {
+        let link = self.linked().await.ok_or(CallError::NotConfigured)?;
+        Ok(link.client)
+    }
+
+    async fn linked(&self) -> Option<Link> {
+        let mut link = self.link.clone();
+        let waited = timeout(CONFIGURED, link.wait_for(Option::is_some)).await;
+        waited.ok()?.ok()?.clone()
+    }
+
+    /// The URL of the API server, as soon as the configuration can be read.
+    async fn server(&self) -> Option<String> {
+        let mut link = self.link.clone();
+        let link = link.wait_for(Option::is_some).await.ok()?;
+        link.as_ref().map(|link| link.server.to_string())
+    }
+
+    /// Does `work` on a thread that may wait.
+    async fn patiently<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        tokio::task::spawn_blocking(work).await.ok()
     }
 
     /// The nodes that have a Speaker object. Whether its speaker lives at this moment is not known
@@ -357,6 +387,7 @@ async fn configure(api: Arc<Api>, target: Target, tell: watch::Sender<Option<Lin
                     tell.send_replace(Some(Link {
                         client: connection.client,
                         namespace: namespace.into(),
+                        server: connection.server.into(),
                     }));
                     return;
                 }

@@ -1,19 +1,21 @@
 //! When a report is made and where it goes: `/status` and metrics soon after something worth showing changed, the
 //! Speaker object at most as often as all nodes together may write.
 //!
-//! It knows nothing of what the report says ([`crate::status`] does). A write that fails is tried again at the next
-//! turn and never delays an announcement by more than the writer's own bound.
+//! It knows nothing of what the report says ([`crate::status`] does). The object is written beside everything else:
+//! an API server that does not answer delays no announcement. A write that fails is tried again at a later turn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ringbolt_bgp_net::{ListenerState, Stats as BgpStats};
-use ringbolt_cluster::{PresenceState, SourceProblem, Writer};
+use ringbolt_cluster::{PresenceState, SourceProblem, WriteError, Writer};
 use ringbolt_config::api::condition::Condition;
 use ringbolt_config::api::speaker::{Speaker, SpeakerStatus};
 use ringbolt_l2_net::Stats as L2Stats;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::keys::KeySource;
@@ -29,6 +31,10 @@ const SHARE: u32 = 20;
 const READING_PATIENCE: Duration = Duration::from_secs(5);
 /// Wait after a write that failed.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long after a write was begun its end is looked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long the last write of a process may take.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 /// Counters alone make a new report only this often.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -52,6 +58,13 @@ struct Shown {
     presence: PresenceState,
 }
 
+/// A write under way.
+struct Writing {
+    began: Instant,
+    status: SpeakerStatus,
+    task: JoinHandle<Result<(), WriteError>>,
+}
+
 /// Makes reports.
 pub(crate) struct Reporter {
     writer: Writer,
@@ -61,6 +74,7 @@ pub(crate) struct Reporter {
     planner: Touched,
     shown: Option<Shown>,
     written: Option<(Instant, SpeakerStatus)>,
+    writing: Option<Writing>,
     started: Instant,
     /// When the next report is due, if one is.
     due: Option<Instant>,
@@ -79,6 +93,7 @@ impl Reporter {
             planner: Touched::Yes,
             shown: None,
             written: None,
+            writing: None,
             started: now,
             due: Some(now),
             not_before: now,
@@ -148,6 +163,9 @@ impl Reporter {
         now: Instant,
         interval: Duration,
     ) -> Option<Instant> {
+        if let Some(again) = self.collect(now).await {
+            return Some(again);
+        }
         let status = speaker.status.as_ref()?;
         let patience = self.started + READING_PATIENCE;
         if matches!(phase, Phase::Reading(_)) && now < patience {
@@ -161,16 +179,42 @@ impl Reporter {
                 return Some(*at + interval);
             }
         }
-        match self.writer.apply_speaker(&speaker).await {
-            Ok(()) => {
+        let (writer, status) = (self.writer.clone(), status.clone());
+        let task = tokio::spawn(async move { writer.apply_speaker(&speaker).await });
+        self.writing = Some(Writing {
+            began: now,
+            status,
+            task,
+        });
+        Some(now + LOOK)
+    }
+
+    /// Takes in how the write under way has ended; when to look again if it has not, or has failed.
+    async fn collect(&mut self, now: Instant) -> Option<Instant> {
+        let writing = self.writing.take()?;
+        if !writing.task.is_finished() {
+            self.writing = Some(writing);
+            return Some(now + LOOK);
+        }
+        match writing.task.await {
+            Ok(Ok(())) => {
                 debug!("wrote the Speaker object");
-                self.written = Some((now, status.clone()));
+                self.written = Some((writing.began, writing.status));
                 None
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 warn!(%error, "cannot write the Speaker object");
                 Some(now + RETRY)
             }
+            // It was cancelled with the runtime.
+            Err(_) => None,
+        }
+    }
+
+    /// Waits for the write under way, for a moment.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            let _late = timeout(LAST_WRITE, writing.task).await;
         }
     }
 }

@@ -54,6 +54,7 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
     let speaker = Speaker {
         planner: Planner::new(&settings),
         waiting: KINDS.iter().copied().collect(),
+        restored: BTreeSet::new(),
         phase: Phase::Reading(KINDS.to_vec()),
         routing: None,
         layer2: Layer2::spawn(&settings.node, settings.state_dir.as_deref()),
@@ -81,6 +82,8 @@ struct Speaker {
     planner: Planner,
     /// Kinds that were not read completely yet.
     waiting: BTreeSet<Kind>,
+    /// Those of them of which an earlier process has left a view.
+    restored: BTreeSet<Kind>,
     phase: Phase,
     routing: Option<Routing>,
     layer2: Option<Layer2>,
@@ -126,7 +129,8 @@ impl Speaker {
         self.leave().await;
     }
 
-    /// Takes in what the source says; nothing is announced before everything was said once.
+    /// Takes in what the source says. Nothing is announced before everything was said once, by the source
+    /// or by the view of an earlier process; only the former completes what is announced (contracts 4.3).
     async fn take(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
@@ -135,13 +139,22 @@ impl Speaker {
                 Change::Synced(kind) => {
                     self.waiting.remove(&kind);
                 }
+                Change::Restored(kind) => {
+                    self.restored.insert(kind);
+                }
             }
         }
         match &self.phase {
-            Phase::Reading(_) if !self.waiting.is_empty() => {
-                self.phase = Phase::Reading(self.waiting.iter().copied().collect());
+            Phase::Reading(_) | Phase::Restored(_) if !self.waiting.is_empty() => {
+                let waiting = self.waiting.iter().copied().collect();
+                self.phase = if self.is_restored() {
+                    self.settle().await;
+                    Phase::Restored(waiting)
+                } else {
+                    Phase::Reading(waiting)
+                };
             }
-            Phase::Reading(_) => {
+            Phase::Reading(_) | Phase::Restored(_) => {
                 self.settle().await;
                 if let Some(routing) = &self.routing {
                     routing.originations_complete().await;
@@ -153,6 +166,16 @@ impl Speaker {
             Phase::Announcing | Phase::Leaving => self.settle().await,
         }
         self.reporter.planner_changed();
+    }
+
+    /// Whether what an earlier process has left is all there. It never holds Secrets: what needs one waits,
+    /// and is named as a problem.
+    fn is_restored(&self) -> bool {
+        !self.restored.is_empty()
+            && self
+                .waiting
+                .difference(&self.restored)
+                .all(|kind| *kind == Kind::Secret)
     }
 
     /// Computes what is to be announced and says it to both halves.
@@ -243,7 +266,7 @@ impl Speaker {
                 layer2.leave().await;
             }
         };
-        tokio::join!(routing, layer2);
+        tokio::join!(routing, layer2, self.reporter.finish());
         info!("said goodbye");
     }
 }

@@ -34,6 +34,9 @@ const TEXT_MAX: usize = 256;
 pub(crate) enum Phase {
     /// These kinds have not been read completely; nothing is announced.
     Reading(Vec<Kind>),
+    /// The source does not answer; it announces what an earlier process knew. These kinds have not been
+    /// read since.
+    Restored(Vec<Kind>),
     /// Everything was read once; it announces.
     Announcing,
     /// It takes leave.

@@ -65,9 +65,15 @@ impl CallError {
     /// For counting, and for what to do about it.
     pub(crate) fn outcome(&self) -> CallOutcome {
         match self {
-            Self::Refused { status, reason, .. } => match (*status, reason.as_str()) {
+            Self::Refused {
+                status,
+                reason,
+                message,
+            } => match (*status, reason.as_str()) {
                 (409, "AlreadyExists") => CallOutcome::AlreadyExists,
                 (409, _) => CallOutcome::Conflict,
+                // A patch that names another uid than the object has counts as a change of the uid.
+                (422, _) if message.contains("metadata.uid") => CallOutcome::Conflict,
                 (404, _) => CallOutcome::NotFound,
                 (410, _) => CallOutcome::Gone,
                 (401 | 403, _) => CallOutcome::Forbidden,

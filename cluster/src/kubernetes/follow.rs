@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use kube::client::Body;
 use ringbolt_config::{Kind, Object, ObjectRef, object};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tracing::{info, warn};
 
 use super::Api;
 use super::call::{Call, CallError, spread};
+use super::record::{self, Owner, Record, View};
 use super::reflector::{Ask, Event, Failure, Item, Page, Reading, Reflector, Told};
 use super::resource::{Freshness, Resource};
 use crate::calls::Verb;
@@ -33,22 +36,33 @@ const LONGEST_EVENT: usize = 16 << 20;
 const MAX_AGE_CONTROLLER: Duration = Duration::from_secs(600);
 const MAX_AGE_SPEAKER: Duration = Duration::from_secs(1800);
 
+/// How long a speaker that has an earlier view waits for the API server before it uses that.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Follows a kind for as long as the cluster is held.
-pub(super) async fn follow(api: Arc<Api>, kind: Kind, known: BTreeSet<ObjectRef>) {
+pub(super) async fn follow(api: Arc<Api>, kind: Kind) {
     let end = api.end.clone();
-    let mut follower = Follower::new(api, kind, known);
-    end.run_until_cancelled(follower.run()).await;
+    let mut follower = Follower::new(api, kind);
+    let work = async {
+        follower.restore().await;
+        follower.run().await;
+    };
+    end.run_until_cancelled(work).await;
+    follower.confirm().await;
 }
 
 struct Follower {
     api: Arc<Api>,
     resource: Resource,
     reflector: Reflector,
+    /// What a restart without an API server would go by; speakers alone keep that.
+    record: Option<Record>,
+    confirm_at: Instant,
     started: Instant,
 }
 
 impl Follower {
-    fn new(api: Arc<Api>, kind: Kind, known: BTreeSet<ObjectRef>) -> Self {
+    fn new(api: Arc<Api>, kind: Kind) -> Self {
         let settings = &api.settings;
         let resource = Resource::new(kind, settings.role, settings.node.as_ref());
         let (freshness, age) = match settings.role {
@@ -57,11 +71,86 @@ impl Follower {
         };
         // A number below 2^53 is exact as a float; the spread itself is the chance.
         let seed = spread().to_bits();
+        let max_age = age.mul_f64(spread());
         Self {
-            reflector: Reflector::new(freshness, age.mul_f64(spread()), seed, known),
+            reflector: Reflector::new(freshness, max_age, seed, BTreeSet::new()),
             resource,
+            record: None,
+            confirm_at: Instant::now() + record::EVERY,
             started: Instant::now(),
             api,
+        }
+    }
+
+    /// Begins with what an earlier process has left, if nobody answers.
+    async fn restore(&mut self) {
+        let settings = &self.api.settings;
+        let (Some(folder), Some(node)) = (settings.snapshot.clone(), settings.node.clone()) else {
+            return;
+        };
+        let deadline = Instant::now() + PATIENCE;
+        // Without a configuration there is no telling whose view is wanted.
+        let Some(server) = self.api.server().await else {
+            return;
+        };
+        let node = node.to_string();
+        let record = Record::new(&folder, self.kind(), Owner { server, node });
+        let path = self.resource.probe();
+        let probe = Call::new(Verb::List, self.kind().plural(), path);
+        let answered = timeout_at(deadline, async {
+            while self.api.bytes(&probe).await.is_err() {
+                sleep(Duration::from_millis(200)).await;
+            }
+        });
+        if answered.await.is_err() {
+            let earlier = self.api.patiently(move || {
+                let view = record.read(Timestamp::now());
+                (record, view)
+            });
+            let Some((record, view)) = earlier.await else {
+                return;
+            };
+            self.record = Some(record);
+            match view {
+                Ok(view) => self.use_view(view),
+                Err(why) => {
+                    warn!(kind = %self.kind(), %why, "the view of an earlier process is not used")
+                }
+            }
+        } else {
+            self.record = Some(record);
+        }
+    }
+
+    fn use_view(&mut self, view: View) {
+        info!(
+            kind = %self.kind(), objects = view.objects.len(),
+            "the API server does not answer; going on with the view of an earlier process"
+        );
+        if let Some(cluster) = view.cluster {
+            self.api.outlook.was(&cluster);
+        }
+        let names = view.objects.iter().map(Object::object_ref).collect();
+        self.reflector.remember(names);
+        let objects = view.objects.into_iter().map(Publication::Object);
+        self.api.hub.publish(objects);
+        self.api.hub.restored(self.kind());
+    }
+
+    /// Has it written down that what was told is so.
+    async fn confirm(&mut self) {
+        self.confirm_at = Instant::now() + record::EVERY;
+        let cluster = self.api.outlook.known();
+        let job = self
+            .record
+            .as_mut()
+            .and_then(|record| record.confirm(Timestamp::now(), cluster));
+        self.store(job).await;
+    }
+
+    async fn store(&self, job: Option<record::Job>) {
+        if let Some(job) = job {
+            self.api.patiently(move || job.carry_out()).await;
         }
     }
 
@@ -71,13 +160,18 @@ impl Follower {
             sleep(next.after).await;
             match next.ask {
                 Ask::List { freshness, token } => {
+                    if token.is_none()
+                        && let Some(record) = &mut self.record
+                    {
+                        record.begin();
+                    }
                     let path = self.resource.list(freshness, token.as_deref());
                     self.list(path).await;
                 }
                 Ask::Probe => self.list(self.resource.probe()).await,
                 Ask::Watch { version } => self.watch(&version).await,
             }
-            self.tell();
+            self.tell().await;
         }
     }
 
@@ -156,10 +250,20 @@ impl Follower {
     async fn read(&mut self, mut body: Body) -> Option<Failure> {
         let mut lines = Vec::new();
         loop {
-            let frame = match timeout_at(Instant::now() + SILENCE, body.frame()).await {
-                Err(_) | Ok(Some(Err(_))) => return Some(Failure::Unavailable),
-                Ok(None) => return Some(Failure::Ended),
-                Ok(Some(Ok(frame))) => frame,
+            let silent = Instant::now() + SILENCE;
+            let frame = loop {
+                tokio::select! {
+                    () = sleep_until(self.confirm_at), if self.record.is_some() => {
+                        self.confirm().await;
+                    }
+                    () = sleep_until(silent) => return Some(Failure::Unavailable),
+                    frame = body.frame() => break frame,
+                }
+            };
+            let frame = match frame {
+                Some(Err(_)) => return Some(Failure::Unavailable),
+                None => return Some(Failure::Ended),
+                Some(Ok(frame)) => frame,
             };
             let Ok(bytes) = frame.into_data() else {
                 continue;
@@ -183,12 +287,15 @@ impl Follower {
             if lines.len() > LONGEST_EVENT {
                 return Some(Failure::Unavailable);
             }
-            self.tell();
+            self.tell().await;
         }
     }
 
-    fn tell(&mut self) {
+    async fn tell(&mut self) {
         let told = self.reflector.told();
+        if matches!(self.reflector.next().ask, Ask::Watch { .. }) {
+            self.listed().await;
+        }
         if told.is_empty() {
             return;
         }
@@ -205,6 +312,9 @@ impl Follower {
         for publication in &publications {
             if let Publication::Gone(name) = publication {
                 self.api.outlook.understood(name);
+                if let Some(record) = &mut self.record {
+                    record.gone(name);
+                }
             }
         }
         self.api.hub.publish(publications);
@@ -213,7 +323,17 @@ impl Follower {
         }
     }
 
-    fn read_page(&self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
+    /// A list that has come to its end is the view to begin with.
+    async fn listed(&mut self) {
+        let cluster = self.api.outlook.known();
+        let job = self
+            .record
+            .as_mut()
+            .and_then(|record| record.complete(Timestamp::now(), cluster));
+        self.store(job).await;
+    }
+
+    fn read_page(&mut self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
         let list: List<'_> = serde_json::from_slice(bytes)?;
         let items = list.items.unwrap_or_default();
         Ok(Page {
@@ -228,7 +348,7 @@ impl Follower {
     }
 
     /// `None` for an event that means nothing here.
-    fn read_event(&self, line: &[u8]) -> Result<Option<Event>, serde_json::Error> {
+    fn read_event(&mut self, line: &[u8]) -> Result<Option<Event>, serde_json::Error> {
         if line.trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -271,9 +391,12 @@ impl Follower {
 
     /// Decodes an object. One that is not understood is named as a problem; its last good content
     /// stays (the item says only that it exists).
-    fn item(&self, mut value: Value) -> Option<Item> {
+    fn item(&mut self, mut value: Value) -> Option<Item> {
         let name = self.name(&value)?;
         prune(self.kind(), &mut value);
+        if let Some(record) = &mut self.record {
+            record.put(&name, &value);
+        }
         let object = match object::decode(self.kind(), value) {
             Ok(object) => {
                 self.api.outlook.understood(&name);

@@ -50,8 +50,18 @@ impl Outlook {
         self.identity.subscribe()
     }
 
-    /// The cluster's identity is known. The first answer holds.
+    /// The cluster says who it is.
     pub(super) fn is(&self, identity: &str) {
+        self.identity.send_if_modified(|current| {
+            let identity = Some(ClusterId::new(identity));
+            let changed = *current != identity;
+            *current = identity;
+            changed
+        });
+    }
+
+    /// An earlier process knew who the cluster is; what the cluster itself says is preferred.
+    pub(super) fn was(&self, identity: &str) {
         self.identity.send_if_modified(|current| {
             let first = current.is_none();
             if first {
@@ -59,6 +69,14 @@ impl Outlook {
             }
             first
         });
+    }
+
+    /// The cluster's identity as text, as far as it is known.
+    pub(super) fn known(&self) -> Option<String> {
+        let identity = self.identity.borrow();
+        identity
+            .as_ref()
+            .map(|identity| identity.as_str().to_owned())
     }
 
     /// Whether there is a client to ask with.

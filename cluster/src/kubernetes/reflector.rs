@@ -146,7 +146,7 @@ pub(super) struct Reflector {
 }
 
 impl Reflector {
-    /// Begins with a list. `known` is what others (a snapshot) have told before.
+    /// Begins with a list. `known` is what was told before.
     pub(super) fn new(
         first: Freshness,
         max_age: Duration,
@@ -165,6 +165,11 @@ impl Reflector {
             chance: seed | 1,
             told: Vec::new(),
         }
+    }
+
+    /// These were told to exist by an earlier view: the first list is held against it.
+    pub(super) fn remember(&mut self, known: BTreeSet<ObjectRef>) {
+        self.known.extend(known);
     }
 
     /// What to ask next.

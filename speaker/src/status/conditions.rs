@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use ringbolt_cluster::PresenceState;
 use ringbolt_config::api::condition::{Condition, ConditionStatus, set_condition};
+use ringbolt_config::names::Kind;
 use ringbolt_config::resolve::Effect;
 
 use super::{Phase, Picture};
@@ -125,15 +126,14 @@ fn ready(picture: &Picture<'_>) -> Finding {
             "Leaving",
             "the speaker is told to end".to_owned(),
         ),
-        Phase::Reading(kinds) => {
-            let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-            Finding::bad(
-                Subject::Ready,
-                "Reading",
-                format!("not yet read: {}", kinds.join(", ")),
-            )
-        }
+        Phase::Reading(kinds) => Finding::bad(Subject::Ready, "Reading", unread(kinds)),
+        Phase::Restored(kinds) => Finding::bad(Subject::Ready, "Restored", unread(kinds)),
     }
+}
+
+fn unread(kinds: &[Kind]) -> String {
+    let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
+    format!("not yet read: {}", kinds.join(", "))
 }
 
 fn source(picture: &Picture<'_>) -> Finding {

@@ -41,6 +41,7 @@ pub(crate) fn report(picture: &Picture<'_>, conditions: &[Condition]) -> String 
         node: picture.planner.index().node_name().as_str(),
         phase: match picture.phase {
             Phase::Reading(_) => "Reading",
+            Phase::Restored(_) => "Restored",
             Phase::Announcing => "Announcing",
             Phase::Leaving => "Leaving",
         },

@@ -13,7 +13,7 @@ use ringbolt_config::{Kind, Object, ObjectRef, Uid};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{Change, Cluster, Watch};
+use crate::{Change, Cluster, EventType, Watch};
 
 mod claims;
 mod services;
@@ -36,6 +36,16 @@ pub trait Ground: Sync {
     fn apply(&self, manifest: &Value) -> impl Future<Output = ()> + Send;
     /// Somebody deletes an object.
     fn delete(&self, object: &ObjectRef) -> impl Future<Output = ()> + Send;
+    /// Somebody looks at the events there are: reason, type, how often.
+    fn events(&self) -> impl Future<Output = Vec<(String, EventType, u32)>> + Send {
+        async {
+            let listing = self.controller().read_all().await;
+            let events = listing.expect("the place is readable").events;
+            let told = events.into_iter();
+            told.map(|event| (event.reason, event.event_type, event.count))
+                .collect()
+        }
+    }
 }
 
 /// Calls a macro with the names of all checks, so that a test can be made of each.

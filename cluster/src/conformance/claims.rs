@@ -79,8 +79,10 @@ pub async fn a_claim_is_deleted_by_uid_and_version(ground: &impl Ground) {
         .delete_allocation(NAME, &foreign, &version(&first))
         .await;
     assert_eq!(refused.expect_err("it is another"), conflict);
+    let mut next = first.clone();
+    next.spec.pool = Some("b".to_owned());
     let second = writer
-        .update_allocation(&first)
+        .update_allocation(&next)
         .await
         .expect("the version is the newest");
     let refused = writer

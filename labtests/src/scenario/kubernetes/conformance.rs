@@ -10,7 +10,7 @@ use anyhow::Result;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use ringbolt_cluster::conformance::{self, Ground};
-use ringbolt_cluster::{Cluster, KubernetesOptions, Role};
+use ringbolt_cluster::{Cluster, EventType, KubernetesOptions, Role};
 use ringbolt_config::{Kind, ObjectRef};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -157,6 +157,27 @@ impl Ground for Place {
                 apply(&api, &manifest).await;
             }
         });
+    }
+
+    async fn events(&self) -> Vec<(String, EventType, u32)> {
+        let api = Resource::event().api(self.admin.clone(), Some("default"));
+        let listed = api.list(&ListParams::default()).await;
+        let events = listed.expect("events can be listed").items.into_iter();
+        events
+            .map(|event| {
+                let reason = event.data["reason"].as_str().unwrap_or_default();
+                let event_type = match event.data["type"].as_str() {
+                    Some("Normal") => EventType::Normal,
+                    _ => EventType::Warning,
+                };
+                let count = event.data["series"]["count"].as_u64().unwrap_or(1);
+                (
+                    reason.to_owned(),
+                    event_type,
+                    u32::try_from(count).unwrap_or(u32::MAX),
+                )
+            })
+            .collect()
     }
 
     async fn delete(&self, object: &ObjectRef) {

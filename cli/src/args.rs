@@ -1,7 +1,7 @@
 //! The command line as typed. Owns flags, their environment variables and their help; what they
 //! mean is decided where each command turns them into settings.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Check manifests without a cluster: every problem with object and field
     Validate(ValidateArgs),
+    /// Leave a node gracefully: what it announces moves to others, and it takes nothing until undrained
+    Drain(DrainArgs),
+    /// Use a drained node again
+    Undrain(UndrainArgs),
+    /// Leave a cluster clean: take Ringbolt's finalizers, and if asked its addresses, from all objects
+    Uninstall(UninstallArgs),
     /// Print the CustomResourceDefinitions
     Crds,
     /// Print a completion script for a shell
@@ -56,23 +62,30 @@ pub(crate) enum Command {
     Other(Vec<String>),
 }
 
-/// Where objects come from. Exactly one source is in use.
-#[derive(Debug, Args)]
+/// Where objects come from. Exactly one source is in use; without a flag, the cluster that kubectl
+/// would ask, or that of the pod.
+#[derive(Debug, Default, Args)]
 pub(crate) struct SourceArgs {
     /// Standalone: read objects from the manifests (*.yaml, *.yml, *.json) in this directory
-    #[arg(long, value_name = "DIR", env = "RINGBOLT_MANIFESTS")]
-    pub(crate) manifests: Option<PathBuf>,
-    /// Where Ringbolt keeps what it writes in standalone mode [default: DIR/.ringbolt]
-    #[arg(long, value_name = "DIR", env = "RINGBOLT_STATE_DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
-    /// Kubernetes: the kubeconfig to use (NotImplemented in this version)
     #[arg(
         long,
-        value_name = "FILE",
-        env = "RINGBOLT_KUBECONFIG",
-        conflicts_with = "manifests"
+        value_name = "DIR",
+        env = "RINGBOLT_MANIFESTS",
+        conflicts_with_all = ["kubeconfig", "context", "namespace"]
     )]
+    pub(crate) manifests: Option<PathBuf>,
+    /// Where Ringbolt keeps what must outlive it [default: DIR/.ringbolt with --manifests DIR, else nowhere]
+    #[arg(long, value_name = "DIR", env = "RINGBOLT_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Kubernetes: the kubeconfig to use [default: the pod's service account, $KUBECONFIG, ~/.kube/config]
+    #[arg(long, value_name = "FILE", env = "RINGBOLT_KUBECONFIG")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// Kubernetes: the context of the kubeconfig to use [default: its current one]
+    #[arg(long, value_name = "NAME", env = "RINGBOLT_CONTEXT")]
+    pub(crate) context: Option<String>,
+    /// Kubernetes: Ringbolt's own namespace [default: that of the pod, else ringbolt-system]
+    #[arg(long, value_name = "NAMESPACE", env = "RINGBOLT_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
 }
 
 /// Which Services are ours: controller and speakers must be told the same.
@@ -102,7 +115,7 @@ pub(crate) struct ControllerArgs {
     #[command(flatten)]
     pub(crate) classes: ClassArgs,
     /// Address of /livez, /readyz, /metrics and /status
-    #[arg(long, value_name = "ADDR:PORT", default_value = CONTROLLER_HTTP, env = "RINGBOLT_HTTP")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = CONTROLLER_HTTP, env = "RINGBOLT_HTTP", value_parser = parse_listen)]
     pub(crate) http: SocketAddr,
     /// Read everything once, print the problems, and exit
     #[arg(long)]
@@ -130,7 +143,7 @@ pub(crate) struct SpeakerArgs {
     #[arg(long, value_enum, default_value = "auto", env = "RINGBOLT_ON_TERM")]
     pub(crate) on_term: OnTerm,
     /// Address of /livez, /readyz, /metrics and /status
-    #[arg(long, value_name = "ADDR:PORT", default_value = SPEAKER_HTTP, env = "RINGBOLT_HTTP")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = SPEAKER_HTTP, env = "RINGBOLT_HTTP", value_parser = parse_listen)]
     pub(crate) http: SocketAddr,
     /// Read everything once, print the problems, and exit
     #[arg(long)]
@@ -187,6 +200,38 @@ pub(crate) struct ValidateArgs {
     pub(crate) output: ValidateOutput,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The Node
+    pub(crate) node: String,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Drain it even if Services are announced by no other node
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndrainArgs {
+    /// The Node
+    pub(crate) node: String,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Take the addresses from the Services, too, and delete the claims: without it, Services keep
+    /// their addresses in status, and whoever is installed next can take them over
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ValidateOutput {
     Text,
@@ -199,16 +244,20 @@ pub(crate) struct CompletionArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
+/// An address to listen on. Manifests put an address before `:9641` that may be IPv6 and then has no
+/// brackets; the port is the last part either way.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let bare = || {
+        let (address, port) = text.rsplit_once(':')?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        Some(SocketAddr::from((address, port.parse().ok()?)))
+    };
+    text.parse()
+        .or_else(|error: AddrParseError| bare().ok_or_else(|| error.to_string()))
+}
+
 /// Commands of later versions, known by name.
-const LATER: [&str; 7] = [
-    "explain",
-    "plan",
-    "migrate",
-    "drain",
-    "undrain",
-    "uninstall",
-    "bgp",
-];
+const LATER: [&str; 4] = ["explain", "plan", "migrate", "bgp"];
 
 /// The one line for a command that does not exist: `NotImplemented` for one of a later version.
 pub(crate) fn unknown_command(name: &str) -> String {

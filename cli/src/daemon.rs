@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ringbolt_cluster::{Cluster, DirectoryOptions, Role};
+use ringbolt_cluster::Role;
 use ringbolt_config::NodeName;
 use ringbolt_config::service::{Classes, Provider};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,9 +14,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::args::{ClassArgs, ControllerArgs, OnTerm, SourceArgs, SpeakerArgs};
+use crate::args::{ClassArgs, ControllerArgs, OnTerm, SpeakerArgs};
 use crate::http::{self, Shown};
 use crate::problems::{self, Finding};
+use crate::source::{self, Source};
 use crate::validate::{Verdict, verdict};
 use crate::{Refused, logs, out, runtime};
 
@@ -29,19 +30,23 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
         check,
         logs,
     } = args;
-    let options = directory(source, Role::Controller)?;
+    let source = Source::new(source, Role::Controller)?;
     if check {
-        return self::check(options);
+        return self::check(source);
     }
     logs::install(&logs);
+    let defaults = match source {
+        Source::Directory(_) => ringbolt_controller::Settings::standalone(),
+        Source::Kubernetes(_) => ringbolt_controller::Settings::default(),
+    };
     let settings = ringbolt_controller::Settings {
         classes: self::classes(classes),
-        ..ringbolt_controller::Settings::standalone()
+        ..defaults
     };
     runtime::build_daemon()?.block_on(async {
         let stop = stop_on_signals()?;
-        info!(version = env!("CARGO_PKG_VERSION"), manifests = %options.dir.display(), "controller starting");
-        let handles = ringbolt_controller::run(settings, Cluster::directory(options), stop.clone());
+        info!(version = env!("CARGO_PKG_VERSION"), %source, "controller starting");
+        let handles = ringbolt_controller::run(settings, source.open(), stop.clone());
         let shown = Shown {
             daemon: "controller",
             metrics: Arc::new(handles.metrics),
@@ -66,16 +71,16 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
         logs,
     } = args;
     let node = self::node_name(node_name)?;
-    let options = directory(source, Role::Speaker)?;
+    let source = Source::new(source, Role::Speaker)?.of_node(&node);
     if check {
-        return self::check(options);
+        return self::check(source);
     }
     logs::install(&logs);
     let defaults = ringbolt_speaker::Settings::new(node);
     let settings = ringbolt_speaker::Settings {
         bgp_listen: bgp_listen.or(defaults.bgp_listen),
         key_file,
-        state_dir: Some(options.state_folder()),
+        state_dir: source.state_folder(),
         on_term: match on_term {
             OnTerm::Auto => ringbolt_speaker::OnTerm::Restart,
             OnTerm::Leave => ringbolt_speaker::OnTerm::Leave,
@@ -85,8 +90,8 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
     };
     runtime::build_daemon()?.block_on(async {
         let stop = stop_on_signals()?;
-        info!(version = env!("CARGO_PKG_VERSION"), node = %settings.node, manifests = %options.dir.display(), "speaker starting");
-        let handles = ringbolt_speaker::run(settings, Cluster::directory(options), stop.clone());
+        info!(version = env!("CARGO_PKG_VERSION"), node = %settings.node, %source, "speaker starting");
+        let handles = ringbolt_speaker::run(settings, source.open(), stop.clone());
         let shown = Shown {
             daemon: "speaker",
             metrics: Arc::new(handles.metrics),
@@ -114,23 +119,6 @@ fn classes(args: ClassArgs) -> Classes {
     }
 }
 
-/// Where objects are, or the refusal of what this version cannot read.
-pub(crate) fn directory(source: SourceArgs, role: Role) -> Result<DirectoryOptions> {
-    let SourceArgs {
-        manifests,
-        state_dir,
-        kubeconfig,
-    } = source;
-    if kubeconfig.is_some() {
-        return Err(Refused::Kubeconfig.into());
-    }
-    let dir = manifests.ok_or(Refused::NoManifests)?;
-    Ok(DirectoryOptions {
-        state_dir,
-        ..DirectoryOptions::new(dir, role)
-    })
-}
-
 fn node_name(given: Option<String>) -> Result<NodeName> {
     let name = match given {
         Some(name) => name,
@@ -139,18 +127,19 @@ fn node_name(given: Option<String>) -> Result<NodeName> {
             .trim()
             .to_lowercase(),
     };
+    Ok(parse_node("--node-name", name)?)
+}
+
+/// The name of a Node, as given in a flag or as an argument.
+pub(crate) fn parse_node(place: &'static str, name: String) -> Result<NodeName, Refused> {
     name.parse()
-        .map_err(|error| Refused::NodeName { name, error }.into())
+        .map_err(|error| Refused::NodeName { place, name, error })
 }
 
 /// `--check`: everything once, the problems, and a verdict.
-fn check(options: DirectoryOptions) -> Result<Verdict> {
-    let options = DirectoryOptions {
-        role: Role::Reader,
-        ..options
-    };
-    let listing =
-        runtime::build()?.block_on(async { Cluster::directory(options).read_all().await })?;
+fn check(source: Source) -> Result<Verdict> {
+    let source = source.for_reader();
+    let listing = runtime::build()?.block_on(async { source::read(&source.open()).await })?;
     let findings = problems::find(&listing, &str::to_owned);
     let mut lines: Vec<String> = findings.iter().map(Finding::text).collect();
     lines.push(problems::summary(&listing, &findings));

@@ -5,6 +5,7 @@
 
 mod args;
 mod daemon;
+mod drain;
 mod http;
 mod logs;
 mod out;
@@ -12,7 +13,9 @@ mod problems;
 mod runtime;
 #[cfg(test)]
 mod samples;
+mod source;
 mod status;
+mod uninstall;
 mod validate;
 
 use std::process::ExitCode;
@@ -32,17 +35,17 @@ const USAGE: u8 = 2;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     #[error(
-        "error: no source of objects: give --manifests DIR (Kubernetes as a source is NotImplemented in this version)"
+        "error: no source of objects: this is no pod and there is no kubeconfig; give --kubeconfig FILE, or --manifests DIR"
     )]
-    NoManifests,
-    #[error(
-        "NotImplemented: --kubeconfig: Kubernetes as a source is not in this version; use --manifests DIR"
-    )]
-    Kubeconfig,
+    NoSource,
     #[error("{line}")]
     Command { line: String },
-    #[error("error: --node-name: {name:?}: {error}")]
-    NodeName { name: String, error: NameProblem },
+    #[error("error: {place}: {name:?}: {error}")]
+    NodeName {
+        place: &'static str,
+        name: String,
+        error: NameProblem,
+    },
 }
 
 fn main() -> ExitCode {
@@ -78,6 +81,9 @@ fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Speaker(args) => daemon::speaker(args),
         Command::Validate(args) => validate::run(&args),
         Command::Status(args) => status::run(args),
+        Command::Drain(args) => drain::drain(args),
+        Command::Undrain(args) => drain::undrain(args),
+        Command::Uninstall(args) => uninstall::run(args),
         Command::Crds => {
             let documents: Vec<String> = ringbolt_config::api::crd_yaml()
                 .into_iter()

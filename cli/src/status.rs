@@ -14,13 +14,14 @@ mod view;
 use std::time::Duration;
 
 use anyhow::Result;
-use ringbolt_cluster::{Cluster, Role};
+use ringbolt_cluster::Role;
 use ringbolt_config::Kind;
 use serde::Serialize;
 
 use crate::args::{StatusArgs, StatusOutput, StatusTopic};
+use crate::source::{self, Source};
 use crate::validate::Verdict;
-use crate::{daemon, out, runtime};
+use crate::{out, runtime};
 
 pub(crate) use view::View;
 
@@ -41,13 +42,13 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
         output,
         watch,
     } = args;
-    let options = daemon::directory(source, Role::Reader)?;
+    let source = Source::new(source, Role::Reader)?;
     runtime::build()?.block_on(async {
-        let cluster = Cluster::directory(options);
+        let cluster = source.open();
         let mut changes = cluster.watch(Kind::ALL);
         let mut shown = None;
         loop {
-            let text = render(&View::new(&cluster.read_all().await?), what, output)?;
+            let text = render(&View::new(&source::read(&cluster).await?), what, output)?;
             if shown.as_ref() != Some(&text) {
                 out::text(&text);
                 shown = Some(text);

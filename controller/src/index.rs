@@ -117,7 +117,7 @@ impl Index {
             }
             Change::Apply(object) => self.configured(object),
             Change::Delete(object) => self.deleted(&object),
-            Change::Synced(_) => Vec::new(),
+            Change::Synced(_) | Change::Restored(_) => Vec::new(),
         }
     }
 

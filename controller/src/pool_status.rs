@@ -159,7 +159,7 @@ impl Statuses {
             Change::Delete(object) => {
                 self.objects.remove(object);
             }
-            Change::Synced(_) => {}
+            Change::Synced(_) | Change::Restored(_) => {}
         }
     }
 

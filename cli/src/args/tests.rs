@@ -80,3 +80,16 @@ fn the_default_provider_can_be_switched_off() {
         })
     ));
 }
+
+#[test]
+fn an_address_to_listen_on_may_be_ipv6_without_brackets() {
+    for (text, address) in [
+        ("192.0.2.1:9641", "192.0.2.1:9641"),
+        ("[fd00::1]:9641", "[fd00::1]:9641"),
+        ("fd00::1:9641", "[fd00::1]:9641"),
+    ] {
+        assert_eq!(parse_listen(text), Ok(address.parse().unwrap()), "{text}");
+    }
+    assert!(parse_listen("fd00::1:99999").is_err());
+    assert!(parse_listen("nowhere:1").is_err());
+}

@@ -15,7 +15,12 @@ fn wrong_flags_exit_2_with_one_line_that_names_them() {
             &["speaker", "--manifests", "m", "--node-name", "Not_A_Name"],
             "Not_A_Name",
         ),
-        (&["controller", "--kubeconfig", "c"], "NotImplemented"),
+        (
+            &["controller", "--kubeconfig", "c", "--manifests", "m"],
+            "--kubeconfig",
+        ),
+        (&["drain"], "<NODE>"),
+        (&["drain", "Not_A_Name", "--manifests", "m"], "Not_A_Name"),
         (&["status", "everything"], "everything"),
         (&["validate"], "--filename"),
         (&["explain", "service", "default/web"], "NotImplemented"),

@@ -1,7 +1,8 @@
 //! Secrets by name: the speakers' key, and the passwords that peers and templates name.
 //!
 //! Neither list nor watch of Secrets is needed, so neither has to be granted. Each is read again every
-//! half minute, and at once when a peer names another. What cannot be read stays as it was.
+//! half minute, and at once when a peer names another; one that is not there yet sooner. What cannot be
+//! read stays as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use crate::writer::SPEAKER_KEY_SECRET;
 
 /// How long a Secret that was read is good.
 const EVERY: Duration = Duration::from_secs(30);
+/// How soon one that is not there is asked for again; doubled each time, up to [`EVERY`]. A new cluster
+/// has no key before its first controller has made one.
+const MISSING: Duration = Duration::from_secs(2);
 /// The kinds that name Secrets.
 pub(super) const NAMING: [Kind; 2] = [Kind::BGPPeer, Kind::BGPPeerTemplate];
 
@@ -33,6 +37,7 @@ pub(super) async fn read(api: Arc<Api>) {
         naming,
         named: BTreeMap::new(),
         known: BTreeSet::new(),
+        missing: BTreeSet::new(),
         synced: 0,
         complete: false,
     };
@@ -46,20 +51,30 @@ struct Reader {
     named: BTreeMap<ObjectRef, ObjectRef>,
     /// Secrets that were asked for and answered.
     known: BTreeSet<ObjectRef>,
+    /// Those of them that do not exist.
+    missing: BTreeSet<ObjectRef>,
     synced: usize,
     complete: bool,
 }
 
 impl Reader {
     async fn run(&mut self) {
+        let mut patience = MISSING;
         loop {
             let wanted = self.wanted();
             for name in wanted.clone() {
                 self.look(name).await;
             }
             self.finish(&wanted);
-            let again = Instant::now() + EVERY.mul_f64(0.8 + 0.4 * (spread() - 0.5));
+            let pause = if self.missing.is_empty() {
+                patience = MISSING;
+                EVERY
+            } else {
+                patience
+            };
+            let again = Instant::now() + pause.mul_f64(0.8 + 0.4 * (spread() - 0.5));
             self.wait(again).await;
+            patience = (patience * 2).min(EVERY);
         }
     }
 
@@ -134,14 +149,20 @@ impl Reader {
                     return;
                 };
                 match object::decode(Kind::Secret, value) {
-                    Ok(object) => Publication::Object(object),
+                    Ok(object) => {
+                        self.missing.remove(&name);
+                        Publication::Object(object)
+                    }
                     Err(problem) => {
                         self.api.outlook.not_understood(&name, &problem);
                         return;
                     }
                 }
             }
-            Err(CallError::Refused { status: 404, .. }) => Publication::Gone(name.clone()),
+            Err(CallError::Refused { status: 404, .. }) => {
+                self.missing.insert(name.clone());
+                Publication::Gone(name.clone())
+            }
             Err(error) => {
                 self.api.outlook.failed(Kind::Secret, Verb::Get, &error);
                 // A refusal is an answer: who waits for all of them does not wait for this one.
@@ -161,6 +182,7 @@ impl Reader {
         let gone: Vec<_> = self.known.difference(wanted).cloned().collect();
         for name in &gone {
             self.known.remove(name);
+            self.missing.remove(name);
         }
         let gone = gone.into_iter().map(Publication::Gone);
         self.api.hub.publish(gone);

@@ -46,7 +46,9 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
     runtime::build_daemon()?.block_on(async {
         let stop = stop_on_signals()?;
         info!(version = env!("CARGO_PKG_VERSION"), %source, "controller starting");
-        let handles = ringbolt_controller::run(settings, source.open(), stop.clone());
+        let cluster = source.open();
+        let mut handles = ringbolt_controller::run(settings, cluster.clone(), stop.clone());
+        http::calls::register(&mut handles.metrics, &cluster);
         let shown = Shown {
             daemon: "controller",
             metrics: Arc::new(handles.metrics),
@@ -91,7 +93,9 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
     runtime::build_daemon()?.block_on(async {
         let stop = stop_on_signals()?;
         info!(version = env!("CARGO_PKG_VERSION"), node = %settings.node, %source, "speaker starting");
-        let handles = ringbolt_speaker::run(settings, source.open(), stop.clone());
+        let cluster = source.open();
+        let mut handles = ringbolt_speaker::run(settings, cluster.clone(), stop.clone());
+        http::calls::register(&mut handles.metrics, &cluster);
         let shown = Shown {
             daemon: "speaker",
             metrics: Arc::new(handles.metrics),

@@ -4,6 +4,7 @@
 //! handed a metrics registry, a status document and a readiness flag, and only reads them.
 //! A port that is taken is a log line and a retry, never a reason to exit (contract 6).
 
+pub(crate) mod calls;
 mod metrics;
 mod page;
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use ringbolt_cluster::{Cluster, Leadership, Watch, Writer};
+use ringbolt_cluster::{Cluster, Leadership, SourceProblem, Trouble, Watch, Writer};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -125,7 +125,11 @@ async fn work(settings: Settings, cluster: Cluster, shutdown: CancellationToken,
             .await;
         outlets.metrics.set_leading(false);
         match end {
-            End::Shutdown => return,
+            End::Shutdown => {
+                // So that the next one need not wait for the end of a lease.
+                leadership.step_down().await;
+                return;
+            }
             End::Lost => tracing::warn!("this controller leads no longer"),
             End::Fault => {
                 tracing::error!("a write ended without an answer; starting over");
@@ -148,16 +152,38 @@ async fn candidacy(
         leadership = &mut lead => return Some(leadership),
         () = sleep(FOLLOWING_AFTER) => {}
     }
-    tracing::info!("another controller leads; this one follows");
-    // Before the page: who reads there that this one follows may ask whether it is ready.
-    outlets.is_ready();
-    outlets
-        .status
-        .send_replace(Arc::new(json!({ "role": Role::Following.name() })));
-    tokio::select! {
-        () = shutdown.cancelled() => None,
-        leadership = &mut lead => Some(leadership),
+    tracing::info!("this controller follows until it is its turn to lead");
+    let mut problems = cluster.problems();
+    let mut identity = cluster.identity();
+    loop {
+        // Before the page: who reads there that this one follows may ask whether it is ready. A
+        // cluster that says who it is can be reached.
+        if identity.borrow_and_update().is_some() {
+            outlets.is_ready();
+        }
+        let mut page = json!({ "role": Role::Following.name() });
+        show_source(&mut page, &problems.borrow_and_update());
+        outlets.status.send_replace(Arc::new(page));
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            leadership = &mut lead => return Some(leadership),
+            Ok(()) = problems.changed() => {}
+            Ok(()) = identity.changed() => {}
+        }
     }
+}
+
+/// What stands between us and our objects: said in every role.
+fn show_source(page: &mut Value, problems: &[SourceProblem]) {
+    let away = |problem: &SourceProblem| {
+        matches!(
+            problem.trouble,
+            Trouble::Unreachable { .. } | Trouble::NotConfigured { .. }
+        )
+    };
+    page["sourceReachable"] = json!(!problems.iter().any(away));
+    let problem = |problem: &SourceProblem| json!({ "reason": problem.reason(), "message": problem.to_string() });
+    page["files"] = problems.iter().map(problem).collect();
 }
 
 /// One term of leadership.
@@ -273,7 +299,7 @@ impl<'a> Term<'a> {
             .map_or_else(Instant::now, |shown| shown + spacing)
     }
 
-    fn show(&mut self, problems: &watch::Receiver<Arc<[ringbolt_cluster::SourceProblem]>>) {
+    fn show(&mut self, problems: &watch::Receiver<Arc<[SourceProblem]>>) {
         if self.engine.is_ready() {
             self.outlets.is_ready();
         }
@@ -285,16 +311,7 @@ impl<'a> Term<'a> {
         self.outlets.metrics.observe(&self.engine);
         let mut page = self.engine.report();
         page["role"] = json!(Role::Leading.name());
-        let files = problems.borrow();
-        page["files"] = files
-            .iter()
-            .map(|problem| {
-                json!({
-                    "reason": problem.reason(),
-                    "message": problem.to_string(),
-                })
-            })
-            .collect();
+        show_source(&mut page, &problems.borrow());
         self.outlets.status.send_replace(Arc::new(page));
     }
 

@@ -1,7 +1,7 @@
 //! What people are told about a Service: on change only, in our words and beside them in those of
 //! the upstream service controller, which operators know.
 
-use ringbolt_cluster::{Event, EventType, Part, ServiceStatusPatch};
+use ringbolt_cluster::{Event, EventType, FinalizerChange, Part, ServiceStatusPatch};
 use ringbolt_config::ServiceView;
 
 use crate::projector::ALLOCATED;
@@ -32,7 +32,7 @@ pub(super) fn news(
             "EnsuredLoadBalancer",
             condition.message.clone(),
         ),
-        (Part::Set(_), None, _) => (
+        _ if refusal.is_none() && lets_go(patch) => (
             EventType::Normal,
             "IPReleased",
             "DeletedLoadBalancer",
@@ -47,4 +47,11 @@ pub(super) fn news(
         note: note.clone(),
     };
     vec![event(ours), event(upstream)]
+}
+
+/// Whether the patch ends what the Service had of us. Of a Service that leaves the type the API
+/// server empties the status itself; the finalizer is left to us.
+fn lets_go(patch: &ServiceStatusPatch) -> bool {
+    let emptied = matches!(&patch.ingress, Part::Set(addresses) if addresses.is_empty());
+    emptied || patch.finalizer == FinalizerChange::Remove
 }

@@ -50,6 +50,7 @@ fn network(space: &Netns) -> String {
         "ip -6 route show table all",
         "ip neigh",
         "ip -s link",
+        "cat /proc/net/snmp",
         "nft list ruleset",
     ];
     for command in commands {

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -36,17 +37,29 @@ pub(crate) enum Place {
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Manifests(PathBuf),
-    Kubeconfig(PathBuf),
+    Kubernetes {
+        kubeconfig: PathBuf,
+        /// Where a speaker keeps the last view it had.
+        state: Option<PathBuf>,
+    },
 }
 
 impl Source {
-    /// The flag and its value.
-    pub(crate) fn arguments(&self) -> [String; 2] {
-        let (flag, path) = match self {
-            Self::Manifests(path) => ("--manifests", path),
-            Self::Kubeconfig(path) => ("--kubeconfig", path),
+    /// The flags and their values.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let flags = match self {
+            Self::Manifests(path) => [("--manifests", Some(path)), ("--state-dir", None)],
+            Self::Kubernetes { kubeconfig, state } => [
+                ("--kubeconfig", Some(kubeconfig)),
+                ("--state-dir", state.as_ref()),
+            ],
         };
-        [flag.to_owned(), path.display().to_string()]
+        let given = flags
+            .iter()
+            .filter_map(|(flag, path)| Some((flag, (*path)?)));
+        given
+            .flat_map(|(flag, path)| [(*flag).to_owned(), path.display().to_string()])
+            .collect()
     }
 }
 
@@ -215,29 +228,42 @@ impl KubePlace {
 
     /// What the controller's pod on a node would be given.
     pub(crate) fn controller_source(&self, node: &str) -> Result<Source> {
-        self.account(CONTROLLER, node)
+        let kubeconfig = self.account(CONTROLLER, node)?;
+        Ok(Source::Kubernetes {
+            kubeconfig,
+            state: None,
+        })
     }
 
     /// What the speaker's pod on a node would be given.
     pub(crate) fn speaker_source(&self, node: &str) -> Result<Source> {
-        self.account(SPEAKER, node)
+        let kubeconfig = self.account(SPEAKER, node)?;
+        let state = self.plane.folder().join(format!("state-of-{node}"));
+        fs::create_dir_all(&state)?;
+        Ok(Source::Kubernetes {
+            kubeconfig,
+            state: Some(state),
+        })
     }
 
-    fn account(&self, account: &str, node: &str) -> Result<Source> {
+    fn account(&self, account: &str, node: &str) -> Result<PathBuf> {
         let pod = pod_of(account, node);
         let mut tokens = self.tokens.borrow_mut();
         if let Some(file) = tokens.get(&pod) {
-            return Ok(Source::Kubeconfig(file.clone()));
+            return Ok(file.clone());
         }
         let bound = Some(BoundTo { pod: &pod });
         let file = self.plane.account_kubeconfig(SYSTEM, account, bound)?;
         tokens.insert(pod, file.clone());
-        Ok(Source::Kubeconfig(file))
+        Ok(file)
     }
 
     /// Who looks on.
     pub(crate) fn admin_source(&self) -> Source {
-        Source::Kubeconfig(self.plane.kubeconfig(User::Admin))
+        Source::Kubernetes {
+            kubeconfig: self.plane.kubeconfig(User::Admin),
+            state: None,
+        }
     }
 
     /// Pulls or plugs the cable between a node and the control plane.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 
+use super::cluster;
 use super::steps::{Verdict, verdict};
 use crate::client::{Transport, ask, ask_many};
 use crate::manifests::{Policy, SERVICE_PORT};
@@ -36,15 +37,13 @@ pub(super) fn addresses(story: &mut Story) -> Result<Verdict> {
         v4.is_ipv4() && v6.is_ipv6(),
         "the addresses are {v4} and {v6}"
     );
-    let [flag, source] = story.rack.source().arguments();
+    let mut question = vec!["status".to_owned(), "services".to_owned()];
+    question.extend(story.rack.source().arguments());
     let first_node = story.plan().nodes[0].clone();
     let first = story.rack.node_space(&first_node.name)?;
     let full = story.plan().service("web");
     let shown = wait_for("`ringbolt status` shows them", LIMIT, || {
-        let (_, shown) = story
-            .rack
-            .ringbolt
-            .ask(first, &["status", "services", &flag, &source])?;
+        let (_, shown) = story.rack.ringbolt.ask(first, &question)?;
         let announced = |address: IpAddr| {
             let address = address.to_string();
             let mut lines = shown.lines();
@@ -56,7 +55,9 @@ pub(super) fn addresses(story: &mut Story) -> Result<Verdict> {
     let lines = shown
         .lines()
         .filter(|line| line.contains(&full) || line.contains("ADDRESS"));
-    Ok(Verdict::Verified(lines.map(str::to_owned).collect()))
+    let mut evidence: Vec<String> = lines.map(str::to_owned).collect();
+    evidence.extend(cluster::external_addresses(story, &full, [v4, v6])?);
+    Ok(Verdict::Verified(evidence))
 }
 
 pub(super) fn route_v4(story: &mut Story) -> Result<Verdict> {

@@ -1,6 +1,6 @@
 //! What only a cluster has: refusals of the API server, a second controller, an API server that fails, `kubectl`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -22,6 +22,25 @@ fn plane(story: &Story) -> Result<&ControlPlane> {
     place
         .map(|place| &place.plane)
         .context("the lab is on no cluster")
+}
+
+/// What `kubectl get service` prints of a Service that holds these addresses; nothing where there is no cluster.
+pub(super) fn external_addresses(
+    story: &Story,
+    service: &str,
+    addresses: [IpAddr; 2],
+) -> Result<Vec<String>> {
+    let Ok(plane) = plane(story) else {
+        return Ok(Vec::new());
+    };
+    let namespace = &story.plan().namespace;
+    let shown = plane.kubectl(&["get", "service", service, "--namespace", namespace])?;
+    let [v4, v6] = addresses;
+    ensure!(
+        shown.contains("EXTERNAL-IP") && shown.contains(&format!("{v4},{v6}")),
+        "kubectl prints:\n{shown}"
+    );
+    Ok(shown.lines().map(str::to_owned).collect())
 }
 
 /// Until the router has lost a session that nobody keeps alive (9 s), and a little more.
@@ -196,7 +215,7 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
 }
 
 /// Kills the speaker that answers for an address and waits until another does.
-fn fail_over(story: &mut Story, owner: &str, address: std::net::IpAddr) -> Result<String> {
+fn fail_over(story: &mut Story, owner: &str, address: IpAddr) -> Result<String> {
     story.rack.speaker(owner)?.kill()?;
     story.rack.speakers.remove(owner);
     let died = Instant::now();

@@ -39,7 +39,7 @@ pub use bgp_peer::{
 };
 pub use community::{Community, CommunitySpec};
 pub use condition::{Condition, ConditionKind, ConfigStatus};
-pub use l2_advertisement::{L2Advertisement, L2AdvertisementSpec};
+pub use l2_advertisement::{L2Advertisement, L2AdvertisementSpec, L2AdvertisementStatus};
 pub use pool::{IPAddressPool, IPAddressPoolSpec, IPAddressPoolStatus};
 pub use route_import::{RouteImport, RouteImportSpec};
 pub use selector::LabelSelector;

@@ -219,6 +219,18 @@ impl Index {
         self.snapshot.namespace_labels(namespace)
     }
 
+    /// How many nodes a layer 2 advertisement selects: a speaker knows of its own node only.
+    pub(crate) fn expected_speakers(&self, object: &ObjectRef) -> Option<u32> {
+        if object.kind != Kind::L2Advertisement {
+            return None;
+        }
+        let mut advertisements = self.config.l2_advertisements.values();
+        let found = advertisements.find(|found| found.name.as_str() == &*object.name)?;
+        let nodes = self.snapshot.nodes.values();
+        let selected = nodes.filter(|node| found.nodes.matches(&node.labels));
+        u32::try_from(selected.count()).ok()
+    }
+
     /// Resolves the configuration anew; says what that changes.
     pub(crate) fn resolve(&mut self) -> Reconfigured {
         let (config, problems) = self.last_good.update(&self.snapshot);

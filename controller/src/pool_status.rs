@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use ringbolt_cluster::{Change, FinalizerChange, WriteError};
 use ringbolt_config::api::condition::{Condition, ConditionKind, ConditionStatus, set_condition};
 use ringbolt_config::api::pool::{FINALIZER, OnRemoval};
-use ringbolt_config::api::{ConfigStatus, IPAddressPool, IPAddressPoolStatus};
+use ringbolt_config::api::{
+    ConfigStatus, IPAddressPool, IPAddressPoolStatus, L2AdvertisementStatus,
+};
 use ringbolt_config::resolve::{Effect, Reason};
 use ringbolt_config::{Kind, Object, ObjectRef, Problem, ResourceVersion};
 use serde_json::Value;
@@ -76,6 +78,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) problems: Vec<&'a Problem>,
     /// How full it is, if it is a pool in force.
     pub(crate) occupancy: Option<Occupancy>,
+    /// How many nodes it selects, if it is a layer 2 advertisement in force.
+    pub(crate) speakers: Option<u32>,
 }
 
 /// A status that is due.
@@ -299,6 +303,14 @@ fn wanted(kind: Kind, described: &Described, findings: &Findings<'_>, now: Times
         );
     };
     set(ConditionKind::Ready, ready(findings));
+    if kind == Kind::L2Advertisement {
+        let status = L2AdvertisementStatus {
+            observed_generation: generation,
+            expected_speakers: findings.speakers,
+            conditions,
+        };
+        return serde_json::to_value(status).unwrap_or_default();
+    }
     let Some(occupancy) = findings.occupancy.filter(|_| kind == Kind::IPAddressPool) else {
         if kind == Kind::IPAddressPool {
             set(ConditionKind::Conflicting, conflicting(findings));

@@ -21,7 +21,7 @@ use ringbolt_config::secret::SecretView;
 use ringbolt_config::snapshot::Snapshot;
 use ringbolt_l2::announcer::Claimable;
 
-use crate::desired::{self, LocalConfig, Withheld};
+use crate::desired::{self, LocalConfig, Selection, Withheld};
 use crate::diff::{Owner, RouteChange, RouteTable, ShareChange, ShareTable, Wanted};
 use crate::index::{Index, NodeChange};
 use crate::peers::{self, Identity, PeerProblem};
@@ -88,6 +88,8 @@ pub struct Planner {
     routes: RouteTable,
     shares: ShareTable,
     drain: Drain,
+    /// How many nodes each layer 2 advertisement selects, by the controller's count.
+    speakers: BTreeMap<Arc<str>, u32>,
     stale: Stale,
 }
 
@@ -114,6 +116,7 @@ impl Planner {
             routes: RouteTable::default(),
             shares: ShareTable::default(),
             drain: Drain::Serving,
+            speakers: BTreeMap::new(),
             stale: Stale::default(),
         }
     }
@@ -123,6 +126,19 @@ impl Planner {
         let node = self.index.apply(&object);
         self.stale.node |= node == NodeChange::Changed;
         self.stale.keys |= matches!(&object, Object::Secret(secret) if is_speaker_key(&secret.namespace, &secret.name));
+        if let Object::L2Advertisement(advertisement) = &object {
+            let status = advertisement.status.as_ref();
+            let name: Arc<str> = advertisement
+                .metadata
+                .name
+                .as_deref()
+                .unwrap_or_default()
+                .into();
+            match status.and_then(|status| status.expected_speakers) {
+                Some(count) => self.speakers.insert(name, count),
+                None => self.speakers.remove(&name),
+            };
+        }
         if is_configuration(object.kind()) {
             self.stale.config |= self.snapshot.apply(object);
         }
@@ -134,6 +150,9 @@ impl Planner {
         self.stale.node |= node == NodeChange::Changed;
         let namespace = object.namespace.as_deref().unwrap_or_default();
         self.stale.keys |= object.kind == Kind::Secret && is_speaker_key(namespace, &object.name);
+        if object.kind == Kind::L2Advertisement {
+            self.speakers.remove(&object.name);
+        }
         if is_configuration(object.kind) {
             self.stale.config |= self.snapshot.remove(object);
         }
@@ -200,9 +219,23 @@ impl Planner {
         Identity::new(&self.local, node, self.index.node_name().as_str())
     }
 
-    /// How many nodes the source shows.
+    /// How many nodes there are, as far as is known: an API server shows a speaker its own Node only,
+    /// and the controller counts those that layer 2 advertisements select.
     pub fn nodes(&self) -> usize {
-        self.snapshot.nodes.len()
+        let counted = self.speakers.values().max().copied().unwrap_or_default();
+        let counted = usize::try_from(counted).unwrap_or(usize::MAX);
+        self.snapshot.nodes.len().max(counted)
+    }
+
+    /// How many speakers there should be on a segment of this node.
+    pub fn expected_speakers(&self) -> usize {
+        let here = self.local.l2_advertisements();
+        let here = here.filter(|(_, selection)| *selection == Selection::Here);
+        let counts = here.filter_map(|(found, _)| self.speakers.get(found.name.as_str()));
+        let counted = counts.max().copied().unwrap_or_default();
+        let counted = usize::try_from(counted).unwrap_or(usize::MAX);
+        // A directory shows all nodes, whoever counts them.
+        self.snapshot.nodes.len().max(counted)
     }
 
     /// The Secret with the keys for layer 2.

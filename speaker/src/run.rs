@@ -191,7 +191,9 @@ impl Speaker {
         let Some(layer2) = &mut self.layer2 else {
             return;
         };
-        layer2.set_expected_speakers(self.planner.nodes()).await;
+        layer2
+            .set_expected_speakers(self.planner.expected_speakers())
+            .await;
         if let Some(drain) = orders.drain {
             layer2.set_drain(drain).await;
         }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bgp_advertisement::WithoutEndpoints;
+use super::condition::Condition;
 use super::selector::LabelSelector;
 
 /// Answers ARP and NDP for addresses of pools.
@@ -16,11 +17,16 @@ use super::selector::LabelSelector;
     plural = "l2advertisements",
     shortname = "l2adv",
     category = "ringbolt",
-    status = "super::condition::ConfigStatus",
+    status = "L2AdvertisementStatus",
     derive = "PartialEq",
     doc = "Answers ARP and NDP for addresses of pools.",
     printcolumn(name = "POOLS", type_ = "string", json_path = ".spec.ipAddressPools"),
     printcolumn(name = "INTERFACES", type_ = "string", json_path = ".spec.interfaces"),
+    printcolumn(
+        name = "SPEAKERS",
+        type_ = "integer",
+        json_path = ".status.expectedSpeakers"
+    ),
     printcolumn(
         name = "READY",
         type_ = "string",
@@ -78,6 +84,23 @@ pub struct L2AdvertisementSpec {
     /// What happens to a Service without a usable endpoint; default Withdraw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_endpoints: Option<WithoutEndpoints>,
+}
+
+/// What the controller says of an L2Advertisement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct L2AdvertisementStatus {
+    /// Generation the conditions speak about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Nodes that the advertisement selects: so many speakers should hear each other where all of
+    /// them are on one segment. A speaker sees its own Node only and learns it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_speakers: Option<u32>,
+    /// Conditions by type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "super::condition::conditions")]
+    pub conditions: Vec<Condition>,
 }
 
 /// A preference for nodes.

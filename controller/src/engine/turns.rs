@@ -24,7 +24,7 @@ impl Engine {
             self.stale_bars = Stale::No;
             if self.allocator.bar(self.index.barred()) {
                 self.all_waiting_try();
-                self.all_pool_statuses();
+                self.statuses_of(Kind::IPAddressPool);
             }
         }
         if let Some(since) = self.fresh_since(now.mono) {
@@ -83,6 +83,8 @@ impl Engine {
             .objects
             .into_iter()
             .for_each(|object| self.queue.object(object));
+        // How many nodes each selects may have changed with the nodes.
+        self.statuses_of(Kind::L2Advertisement);
         if changed.pools.is_empty() {
             return;
         }
@@ -108,18 +110,14 @@ impl Engine {
         keys.into_iter()
             .for_each(|key| self.enqueue(Subject::Service(key)));
         self.all_waiting_try();
-        self.all_pool_statuses();
+        self.statuses_of(Kind::IPAddressPool);
     }
 
-    fn all_pool_statuses(&mut self) {
-        for object in self
-            .statuses
-            .objects()
-            .into_iter()
-            .filter(|o| o.kind == Kind::IPAddressPool)
-        {
-            self.queue.object(object);
-        }
+    fn statuses_of(&mut self, kind: Kind) {
+        let objects = self.statuses.objects().into_iter();
+        objects
+            .filter(|object| object.kind == kind)
+            .for_each(|object| self.queue.object(object));
     }
 
     pub(super) fn launch(&mut self, subject: Subject, write: Write, about: About) {

@@ -261,3 +261,23 @@ fn universe() -> Vec<Value> {
         ),
     ]
 }
+
+#[test]
+fn how_many_speakers_there_should_be_is_learnt_from_the_controller() {
+    let mut planner = Planner::new(&Settings::new(HERE.parse().unwrap()));
+    let mut counted = |mut advertisement: Value, count: Option<u32>| {
+        if let Some(count) = count {
+            advertisement["status"]["expectedSpeakers"] = json!(count);
+        }
+        planner.apply(decoded(advertisement));
+        planner.apply(decoded(node(HERE)));
+        let _orders = planner.settle();
+        (planner.expected_speakers(), planner.nodes())
+    };
+    assert_eq!(counted(l2_advertisement("all", json!({})), None), (1, 1));
+    assert_eq!(counted(l2_advertisement("all", json!({})), Some(7)), (7, 7));
+    let elsewhere = json!({ "nodeSelectors": [{ "matchLabels": { "no": "such" } }] });
+    let elsewhere = l2_advertisement("elsewhere", elsewhere);
+    assert_eq!(counted(elsewhere, Some(9)), (7, 9), "not on our segment");
+    assert_eq!(counted(l2_advertisement("all", json!({})), Some(2)), (2, 9));
+}

@@ -407,3 +407,26 @@ fn who_waits_for_another_thing_does_not_keep_the_next_one_waiting() {
     world.settle();
     assert_eq!(world.addresses("exact"), ["192.0.2.2"]);
 }
+
+#[test]
+fn an_advertisement_says_how_many_nodes_it_selects() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.0/24"]))]);
+    for name in ["one", "two", "three"] {
+        world.node(name, &[], &[]);
+    }
+    world.l2_advertisement("all", json!({}));
+    let none = json!({ "nodeSelectors": [{ "matchLabels": { "rack": "r1" } }] });
+    world.l2_advertisement("rack", none);
+    world.settle();
+    let counts = |world: &World| {
+        ["all", "rack"].map(|name| world.l2_status(name)["expectedSpeakers"].as_u64())
+    };
+    assert_eq!(counts(&world), [Some(3), Some(0)]);
+    world.node("four", &[], &[]);
+    world.settle();
+    assert_eq!(counts(&world), [Some(4), Some(0)]);
+    let writes = world.status_writes;
+    world.node("four", &["198.51.100.4"], &[]);
+    world.settle();
+    assert_eq!(world.status_writes, writes, "written on change only");
+}

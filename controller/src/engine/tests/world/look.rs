@@ -75,6 +75,10 @@ impl World {
         self.objects[&object_ref(Kind::IPAddressPool, None, name)]["status"].clone()
     }
 
+    pub(in crate::engine::tests) fn l2_status(&self, name: &str) -> Value {
+        self.objects[&object_ref(Kind::L2Advertisement, None, name)]["status"].clone()
+    }
+
     /// Everything that must not depend on when a controller died.
     pub(in crate::engine::tests) fn outcome(&self) -> BTreeMap<String, String> {
         let mut outcome = BTreeMap::new();

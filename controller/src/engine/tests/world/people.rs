@@ -57,6 +57,11 @@ impl World {
         self.put(target, value);
     }
 
+    pub(in crate::engine::tests) fn l2_advertisement(&mut self, name: &str, spec: Value) {
+        let value = json!({ "metadata": { "generation": 1 }, "spec": spec });
+        self.put(object_ref(Kind::L2Advertisement, None, name), value);
+    }
+
     pub(in crate::engine::tests) fn edit_pool(&mut self, name: &str, change: Value) {
         let target = object_ref(Kind::IPAddressPool, None, name);
         let mut value = self.objects[&target].clone();

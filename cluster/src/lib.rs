@@ -26,6 +26,8 @@
 mod calls;
 pub mod conformance;
 mod directory;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod hub;
 mod kubernetes;
 pub mod source;

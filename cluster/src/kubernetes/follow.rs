@@ -114,7 +114,7 @@ impl Follower {
             match view {
                 Ok(view) => self.use_view(view),
                 Err(why) => {
-                    warn!(kind = %self.kind(), %why, "the view of an earlier process is not used")
+                    warn!(kind = %self.kind(), %why, "the view of an earlier process is not used");
                 }
             }
         } else {
@@ -236,6 +236,10 @@ impl Follower {
         let due = self.reflector.relist_at().saturating_sub(now);
         let read = self.read(body);
         let how = timeout(due.min(longest), read).await;
+        // There may be no server for a while: what it said last is kept.
+        if self.record.is_some() {
+            self.confirm().await;
+        }
         let now = self.now();
         match how {
             Ok(Some(failure)) => self.reflector.watch_over(failure, now),
@@ -461,7 +465,7 @@ fn selected(item: &Item) -> bool {
 pub(super) fn trouble(verb: Verb, error: &CallError) -> Trouble {
     match error.status() {
         Some(401 | 403) => Trouble::Forbidden {
-            verb: verb.as_str(),
+            verb,
             message: error.to_string().into(),
         },
         _ => Trouble::Unreachable {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use ringbolt_config::ObjectRef;
 
+use crate::calls::Verb;
+
 /// How much a problem takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -140,7 +142,7 @@ pub enum Trouble {
     /// The API server does not know us, or does not let us. What is known stays.
     Forbidden {
         /// What was asked, as the API names it.
-        verb: &'static str,
+        verb: Verb,
         /// What the server said.
         message: Box<str>,
     },
@@ -255,7 +257,11 @@ impl fmt::Display for Trouble {
                 )
             }
             Self::Forbidden { verb, message } => {
-                write!(f, "{verb} is not allowed ({message}); what is known stays")
+                write!(
+                    f,
+                    "{} is not allowed ({message}); what is known stays",
+                    verb.as_str()
+                )
             }
             Self::NotConfigured { message } => {
                 write!(f, "no API server is configured ({message})")

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::change::{BROKEN, BROKEN_FILE};
-use super::segment::{SERVICE, wait_owner};
+use super::segment::{DEATH_MAX, SERVICE, neighbour, node_at, wait_owner};
 use super::steps::{Verdict, verdict};
 use crate::client::{Transport, ask};
 use crate::kubelab::{ControlPlane, Resource, User};
@@ -45,10 +45,6 @@ pub(super) fn external_addresses(
 
 /// Until the router has lost a session that nobody keeps alive (9 s), and a little more.
 const LONGER_THAN_HOLD: Duration = Duration::from_secs(11);
-/// Until another node answers for the addresses of a silent one: 8 s, and the second a client waits for an answer
-/// before it asks again.
-const FAILOVER_MAX: Duration = Duration::from_secs(9);
-
 pub(super) fn broken_object(story: &mut Story) -> Result<Verdict> {
     let before = story.picture()?;
     let mut evidence = refused_by_the_server(story)?;
@@ -206,6 +202,8 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
         before.0.len(),
         before.1.len()
     ));
+    // Kubernetes' own controllers pause for up to a minute between two tries; that is not what is shown here.
+    plane(story)?.restart_controllers()?;
     let pods = story.first_pods();
     story.put("later", "public", Policy::Cluster, &pods, &[])?;
     let [later, _] = story.wait_addresses("later")?;
@@ -214,44 +212,44 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
     Ok(verdict(story, by, evidence))
 }
 
-/// Kills the speaker that answers for an address and waits until another does.
+/// A node dies that answers for an address; waits until another does. Nobody takes its pods out of the Services.
 fn fail_over(story: &mut Story, owner: &str, address: IpAddr) -> Result<String> {
+    let before = neighbour(story, address)?;
     story.rack.speaker(owner)?.kill()?;
     story.rack.speakers.remove(owner);
+    story.rack.set_cables(owner, "down")?;
     let died = Instant::now();
-    let heir = wait_for("another node answers", FAILOVER_MAX, || {
-        let (heir, _) = wait_owner(story, address)?;
-        ensure!(heir != owner, "{owner} still answers");
-        Ok(heir)
+    let heir = wait_for("another node answers", DEATH_MAX, || {
+        let at = neighbour(story, address)?;
+        ensure!(at != before, "the client still sends to {owner}");
+        node_at(story, at)
     })?;
     let took = died.elapsed();
-    ensure!(
-        took <= FAILOVER_MAX,
-        "nobody answered for {:.2} s",
-        took.as_secs_f64()
-    );
+    let to = SocketAddr::new(address, SERVICE_PORT);
+    let answer = wait_for("a living pod answers", LIMIT, || {
+        ask(&story.rack.desk, Transport::Udp, to)
+    })?;
     Ok(format!(
-        "no API server; the speaker of {owner} was killed; desk: {address} is answered through {heir} after {:.2} s",
-        took.as_secs_f64()
+        "no API server; {owner} died; desk: {address} is at {heir} after {:.2} s, answered by {}",
+        took.as_secs_f64(),
+        answer.pod
     ))
 }
 
-/// Starts a speaker while nobody can tell it anything: it goes on from the last view it had.
+/// The node comes back and its speaker starts while nobody can tell it anything: it goes on from the last view it had.
 fn restart_without_server(story: &mut Story, node: &str) -> Result<String> {
+    story.rack.set_cables(node, "up")?;
     story.rack.start_speaker(node)?;
     let neighbour = story.plan().nodes.iter().find(|known| known.name == node);
     let neighbour = neighbour.context("no such node")?.rack[0];
     wait_for("its session is back", LIMIT, || {
         established(story.router.as_ref(), &[neighbour])
     })?;
-    for name in ["web", "next"] {
-        let [v4, v6] = story.last_addresses(name)?;
-        for address in [v4, v6] {
-            story.wait_next_hops(address, &story.node_names())?;
-        }
+    for address in story.last_addresses("web")? {
+        story.wait_next_hops(address, &story.node_names())?;
     }
     Ok(format!(
-        "no API server; the speaker of {node} was started again and announces what it knew"
+        "no API server; {node} is back, and its speaker announces what it last knew"
     ))
 }
 

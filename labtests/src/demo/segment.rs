@@ -17,7 +17,7 @@ use crate::wait::{holds_for, wait_for};
 /// The layer-2 Service.
 pub(super) const SERVICE: &str = "printer";
 /// How long the client may be without an answer after a node's death.
-const DEATH_MAX: Duration = Duration::from_secs(8);
+pub(super) const DEATH_MAX: Duration = Duration::from_secs(8);
 /// The hand-over: datagrams a second per family, and how long before and after the signal.
 const RATE: u32 = 500;
 const BEFORE: Duration = Duration::from_secs(2);
@@ -89,7 +89,7 @@ pub(crate) fn forget(story: &Story, address: IpAddr) -> Result<()> {
         .map(drop)
 }
 
-fn node_at(story: &Story, mac: Mac) -> Result<String> {
+pub(super) fn node_at(story: &Story, mac: Mac) -> Result<String> {
     for node in story.plan().nodes.iter() {
         if story.rack.segment_mac(&node.name)? == mac {
             return Ok(node.name.clone());
@@ -99,7 +99,7 @@ fn node_at(story: &Story, mac: Mac) -> Result<String> {
 }
 
 /// Where the client sends to, by its own neighbour cache.
-fn neighbour(story: &Story, address: IpAddr) -> Result<Mac> {
+pub(super) fn neighbour(story: &Story, address: IpAddr) -> Result<Mac> {
     let text = story
         .rack
         .desk

@@ -304,6 +304,12 @@ impl ControlPlane {
         .map(drop)
     }
 
+    /// Ends Kubernetes' own controllers and starts them again.
+    pub(crate) fn restart_controllers(&self) -> Result<()> {
+        self.stop_controllers();
+        self.start_controllers()
+    }
+
     fn start_controllers(&self) -> Result<()> {
         let program = self.assets.path(Program::ControllerManager);
         let mut command = self.processes.command(&program);

@@ -18,7 +18,7 @@ use serde_path_to_error::Track;
 use crate::api::validate::{self, FieldFault};
 use crate::api::{self};
 use crate::endpoints::EndpointSliceView;
-use crate::names::{Kind, NameProblem, ObjectRef, ServiceKey};
+use crate::names::{Kind, NameProblem, ObjectRef, ServiceKey, Uid};
 use crate::namespace::NamespaceView;
 use crate::node::NodeView;
 use crate::secret::SecretView;
@@ -78,6 +78,15 @@ macro_rules! for_ours {
 }
 
 impl Object {
+    /// `metadata.uid`, of kinds that keep it.
+    pub fn uid(&self) -> Option<&str> {
+        for_ours! { self, object => object.metadata.uid.as_deref(),
+            Self::Service(view) => Some(view.uid.as_str()).filter(|_| view.uid != Uid::unassigned()),
+            Self::Node(view) => view.uid.as_ref().map(Uid::as_str),
+            Self::Namespace(_) | Self::Secret(_) | Self::EndpointSlice(_) => None,
+        }
+    }
+
     /// Kind of the object.
     pub fn kind(&self) -> Kind {
         match self {
@@ -216,10 +225,8 @@ fn build(
         }
         Kind::Service => {
             let key = ServiceKey::new(&namespace, &name).map_err(checked)?;
-            Object::Service(Arc::new(ServiceView::new(
-                key,
-                unknown.parse::<Service>(value)?,
-            )))
+            let service = unknown.parse::<Service>(with_timed_conditions(value))?;
+            Object::Service(Arc::new(ServiceView::new(key, service)))
         }
         Kind::EndpointSlice => {
             let slice = unknown.parse::<EndpointSlice>(value)?;
@@ -236,6 +243,16 @@ fn build(
         Kind::RouteImport => Object::RouteImport(Arc::new(parse(value)?)),
         Kind::Speaker => Object::Speaker(Arc::new(parse(value)?)),
     })
+}
+
+/// An API server takes a Service's conditions from anybody, unchecked, and shows a time that was not
+/// given as null. Such a condition is not one of ours, and is no reason not to read the Service.
+fn with_timed_conditions(mut service: Value) -> Value {
+    let conditions = service.pointer_mut("/status/conditions");
+    if let Some(conditions) = conditions.and_then(Value::as_array_mut) {
+        conditions.retain(|condition| condition["lastTransitionTime"].is_string());
+    }
+    service
 }
 
 /// Fields of Kubernetes' kinds that were passed over.

@@ -209,3 +209,23 @@ fn unknown_fields_of_kubernetes_kinds_are_passed_over_and_named() {
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"podCIDRs": ["10.0.0.0/24"]}});
     assert!(decode_noting(Kind::Node, node).unwrap().1.is_empty());
 }
+
+#[test]
+fn a_condition_of_others_without_a_time_does_not_hide_a_service() {
+    let theirs = json!({
+        "type": "example.org/Theirs", "status": "True", "reason": "", "message": "",
+        "lastTransitionTime": null,
+    });
+    let mut ours = theirs.clone();
+    ours["type"] = "ringbolt.io/Ready".into();
+    ours["lastTransitionTime"] = "2024-01-01T00:00:00Z".into();
+    let service = json!({
+        "metadata": {"namespace": "default", "name": "web"},
+        "status": {"conditions": [theirs, ours]},
+    });
+    let Object::Service(view) = decode(Kind::Service, service).unwrap() else {
+        panic!("a Service is decoded as one");
+    };
+    let types: Vec<_> = view.conditions.iter().map(|c| &*c.type_).collect();
+    assert_eq!(types, ["ringbolt.io/Ready"]);
+}

@@ -38,6 +38,7 @@ use resource::collection;
 
 mod call;
 mod client;
+mod events;
 mod follow;
 mod leadership;
 mod outlook;
@@ -45,6 +46,8 @@ mod record;
 mod reflector;
 mod resource;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 /// How long a missing configuration waits for the next look.

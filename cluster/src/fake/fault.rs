@@ -13,6 +13,8 @@ use crate::calls::Verb;
 pub struct On {
     verb: Option<Verb>,
     plural: Option<&'static str>,
+    writing: bool,
+    spared: u32,
     times: Option<u32>,
 }
 
@@ -27,7 +29,7 @@ impl On {
         Self {
             verb: Some(verb),
             plural: Some(plural),
-            times: None,
+            ..Self::default()
         }
     }
 
@@ -37,6 +39,19 @@ impl On {
             plural: Some(plural),
             ..Self::default()
         }
+    }
+
+    /// Only those that change something.
+    pub fn writing(self) -> Self {
+        Self {
+            writing: true,
+            ..self
+        }
+    }
+
+    /// But not the first ones.
+    pub fn after(self, spared: u32) -> Self {
+        Self { spared, ..self }
     }
 
     /// So often and then no more.
@@ -50,6 +65,7 @@ impl On {
     fn holds(self, verb: Verb, plural: &str) -> bool {
         self.verb.is_none_or(|wanted| wanted == verb)
             && self.plural.is_none_or(|wanted| wanted == plural)
+            && (!self.writing || verb.writes())
             && self.times != Some(0)
     }
 }
@@ -154,8 +170,12 @@ impl Faults {
         loop {
             let happening = {
                 let mut rules = self.lock();
-                let rule = rules.iter_mut().find(|(on, _)| on.holds(verb, plural));
-                let (on, happening) = rule?;
+                let mut rules = rules.iter_mut().filter(|(on, _)| on.holds(verb, plural));
+                let (on, happening) = rules.find_map(|(on, happening)| {
+                    let met = on.spared == 0;
+                    on.spared = on.spared.saturating_sub(1);
+                    met.then_some((on, happening))
+                })?;
                 on.times = on.times.map(|times| times - 1);
                 happening.clone()
             };

@@ -31,7 +31,7 @@ impl Pages {
 }
 
 /// What is left of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct List {
     version: u64,
     objects: Vec<Arc<Value>>,
@@ -90,7 +90,8 @@ impl FakeApi {
         let resource = asked.resource;
         let mut list = match (asked.parameter("continue"), fault) {
             (Some(token), _) => {
-                let left = self.pages().lists.remove(token);
+                let pages = self.pages();
+                let left = pages.lists.get(token).cloned();
                 left.ok_or_else(Refusal::expired)?
             }
             (None, Some(Fault::AsOf(then))) => List {

@@ -210,10 +210,13 @@ impl Reflector {
     pub(super) fn page(&mut self, page: Page, now: Duration) {
         self.succeeded();
         let names: Vec<ObjectRef> = page.items.iter().map(|item| item.name.clone()).collect();
-        // The second look is for names alone: the watch goes on from the first one, and brings in
-        // order what came between the two.
-        if matches!(self.phase, Phase::Listing { .. }) {
-            page.items.into_iter().for_each(|item| self.exists(item));
+        // The second look is for names: the watch goes on from the first one, and brings in order
+        // what came between the two. What is new to us all the same the first one has kept back.
+        let second = matches!(self.phase, Phase::Confirming { .. });
+        for item in page.items {
+            if !second || !self.known.contains(&item.name) {
+                self.exists(item);
+            }
         }
         match &mut self.phase {
             Phase::Listing { token, present, .. } => {

@@ -73,6 +73,19 @@ pub(super) fn fill_defaults(resource: Resource, object: &mut Value) {
             entry["ipMode"] = "VIP".into();
         }
     }
+    let conditions = status.get_mut("conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten() {
+        let Some(condition) = condition.as_object_mut() else {
+            continue;
+        };
+        for (field, unset) in [
+            ("reason", json!("")),
+            ("message", json!("")),
+            ("lastTransitionTime", Value::Null),
+        ] {
+            condition.entry(field).or_insert(unset);
+        }
+    }
     // Looking at a field makes it.
     if status["loadBalancer"]["ingress"].is_null()
         && let Some(balancer) = status["loadBalancer"].as_object_mut()

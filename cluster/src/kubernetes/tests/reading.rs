@@ -1,0 +1,203 @@
+//! A watch through everything that can befall list and watch: nothing is withdrawn because of it, and
+//! nothing is missed.
+
+use super::*;
+
+/// A server with two Services, and a controller that has seen both.
+async fn two_services() -> (FakeApi, Cluster, Seen) {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    fake.apply(&service("b", 80));
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("both", |seen| seen.synced == 1).await;
+    assert_eq!(seen.names(), ["a", "b"]);
+    (fake, cluster, seen)
+}
+
+/// A third Service arrives, and the two are still there.
+async fn nothing_is_lost(fake: &FakeApi, seen: &mut Seen) {
+    fake.apply(&service("c", 80));
+    seen.until("the third", |seen| seen.objects.len() == 3)
+        .await;
+    seen.during(LIMIT).await;
+    assert_eq!(
+        (seen.names(), &*seen.deleted),
+        (vec!["a", "b", "c"], &[][..])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_refused_as_too_old_begins_with_a_new_list() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    fake.apply(&service("b", 80));
+    let refused = Fault::Refuse(Refusal::expired());
+    fake.inject(On::of(Verb::Watch, "services").times(3), refused);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    nothing_is_lost(&fake, &mut seen).await;
+    assert_eq!(
+        calls(&cluster, Verb::Watch, "services", CallOutcome::Gone),
+        3
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_told_in_the_stream_that_it_is_too_old_begins_with_a_new_list() {
+    let (fake, _cluster, mut seen) = two_services().await;
+    fake.compact();
+    fake.cut(None, Cut::Expire);
+    nothing_is_lost(&fake, &mut seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_or_ends_goes_on_where_it_was() {
+    let (fake, cluster, mut seen) = two_services().await;
+    let before = cluster.calls();
+    for cut in [Cut::Break, Cut::End] {
+        fake.cut(Some("services"), cut);
+        fake.apply(&service("a", 81));
+        fake.delete(&object(Kind::Service, "a"));
+        fake.apply(&service("a", 82));
+        seen.until("the deletion", |seen| !seen.deleted.is_empty())
+            .await;
+        seen.deleted.clear();
+        seen.during(s(10)).await;
+    }
+    nothing_is_lost(&fake, &mut seen).await;
+    let opened = (Verb::Watch, "services", CallOutcome::Ok);
+    assert!(cluster.calls()[&opened] >= before.get(&opened).copied().unwrap_or_default() + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_falls_silent_is_opened_again() {
+    let (fake, _cluster, mut seen) = two_services().await;
+    fake.cut(Some("services"), Cut::Freeze);
+    nothing_is_lost(&fake, &mut seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_off_takes_nothing_away() {
+    let (fake, _cluster, mut seen) = two_services().await;
+    fake.inject(On::of(Verb::List, "services").times(2), Fault::BreakOff);
+    fake.compact();
+    fake.cut(Some("services"), Cut::Expire);
+    nothing_is_lost(&fake, &mut seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_second_page_is_not_to_be_had_begins_anew() {
+    const MANY: usize = 1_100;
+    let fake = FakeApi::new();
+    for number in 0..MANY {
+        fake.apply(&service(&format!("service-{number}"), 80));
+    }
+    let expired = Fault::Refuse(Refusal::expired());
+    fake.inject(On::of(Verb::List, "services").after(1).times(1), expired);
+    fake.inject(
+        On::of(Verb::List, "services").after(3).times(1),
+        Fault::BreakOff,
+    );
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("the end of the list", |seen| seen.synced == 1)
+        .await;
+    assert_eq!((seen.objects.len(), seen.deleted.len()), (MANY, 0));
+    assert_eq!(
+        calls(&cluster, Verb::List, "services", CallOutcome::Gone),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_not_believed_before_it_is_seen_twice() {
+    let (fake, _cluster, mut seen) = two_services().await;
+    fake.inject(On::of(Verb::List, "services").times(1), Fault::EmptyList);
+    fake.compact();
+    fake.cut(Some("services"), Cut::Expire);
+    nothing_is_lost(&fake, &mut seen).await;
+    fake.inject(On::of(Verb::List, "services").times(2), Fault::EmptyList);
+    fake.compact();
+    fake.cut(Some("services"), Cut::Expire);
+    seen.until("nothing", |seen| seen.objects.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_the_past_takes_nothing_away() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let then = fake.checkpoint();
+    fake.apply(&service("b", 80));
+    let cluster = fake.cluster_of(Role::Speaker);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("both", |seen| seen.synced == 1).await;
+    fake.inject(On::of(Verb::List, "services").times(1), Fault::AsOf(then));
+    fake.cut(Some("services"), Cut::Expire);
+    nothing_is_lost(&fake, &mut seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_put_back_to_an_older_state_is_followed_from_there() {
+    let (fake, _cluster, mut seen) = two_services().await;
+    let backup = fake.checkpoint();
+    for number in 0..20 {
+        fake.apply(&service(&format!("later-{number}"), 80));
+    }
+    seen.until("the later ones", |seen| seen.objects.len() == 22)
+        .await;
+    fake.restore(&backup);
+    seen.until("their end", |seen| seen.objects.len() == 2)
+        .await;
+    assert_eq!(seen.names(), ["a", "b"]);
+    seen.deleted.clear();
+    nothing_is_lost(&fake, &mut seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_must_not_be_read_is_named_and_keeps_no_other_from_coming() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let forbidden = Fault::Refuse(Refusal::forbidden());
+    fake.inject(On::of(Verb::List, "bgppeers"), forbidden);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service, Kind::BGPPeer]);
+    seen.until("the Service", |seen| seen.objects.len() == 1)
+        .await;
+    let mut problems = cluster.problems();
+    let named = |problems: &[crate::SourceProblem]| {
+        problems.iter().any(|problem| {
+            matches!(
+                problem.trouble,
+                Trouble::Forbidden {
+                    verb: Verb::List,
+                    ..
+                }
+            )
+        })
+    };
+    let named = timeout(LIMIT, problems.wait_for(|problems| named(problems)))
+        .await
+        .is_ok();
+    assert!(named);
+    fake.heal();
+    seen.until("the other kind", |seen| seen.synced == 2).await;
+    let clean = timeout(LIMIT, problems.wait_for(|problems| problems.is_empty())).await;
+    assert!(clean.is_ok(), "a problem that is over is not named");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_changes_nothing_until_it_answers() {
+    let (fake, cluster, mut seen) = two_services().await;
+    fake.inject(On::all(), Fault::Hang);
+    fake.cut(None, Cut::Freeze);
+    let mut problems = cluster.problems();
+    let unreachable =
+        |problem: &crate::SourceProblem| matches!(problem.trouble, Trouble::Unreachable { .. });
+    let named = problems.wait_for(|problems| problems.iter().any(unreachable));
+    assert!(timeout(LIMIT, named).await.is_ok());
+    seen.during(s(600)).await;
+    assert_eq!((seen.names(), seen.deleted.len()), (vec!["a", "b"], 0));
+    fake.heal();
+    nothing_is_lost(&fake, &mut seen).await;
+}

@@ -34,6 +34,7 @@ use crate::writer::SPEAKER_KEY_NAMESPACE;
 use call::{Call, CallError, Caller};
 use client::Target;
 use outlook::Outlook;
+use pace::Gate;
 use resource::collection;
 
 mod call;
@@ -42,6 +43,7 @@ mod events;
 mod follow;
 mod leadership;
 mod outlook;
+mod pace;
 mod record;
 mod reflector;
 mod resource;
@@ -125,6 +127,7 @@ struct Api {
     hub: Hub,
     outlook: Outlook,
     calls: Calls,
+    gate: Gate,
     /// `None` until the configuration can be read.
     link: watch::Receiver<Option<Link>>,
     /// Kinds that are followed.
@@ -276,6 +279,7 @@ impl Api {
             hub: Hub::default(),
             outlook: Outlook::new(),
             calls: Calls::default(),
+            gate: Gate::new(),
             link,
             followed: Mutex::default(),
             end: CancellationToken::new(),
@@ -318,6 +322,7 @@ impl Api {
         let caller = Caller {
             client: &client,
             calls: &self.calls,
+            gate: &self.gate,
         };
         caller.call(call).await
     }
@@ -328,6 +333,7 @@ impl Api {
         let caller = Caller {
             client: &client,
             calls: &self.calls,
+            gate: &self.gate,
         };
         caller.open(call).await
     }

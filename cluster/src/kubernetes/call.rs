@@ -12,6 +12,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::pace::{Gate, Late};
 use crate::calls::{CallOutcome, Calls, Verb};
 
 /// The longest a call may take, its repetitions included.
@@ -151,6 +152,7 @@ impl Call {
 pub(crate) struct Caller<'a> {
     pub(crate) client: &'a Client,
     pub(crate) calls: &'a Calls,
+    pub(crate) gate: &'a Gate,
 }
 
 impl Caller<'_> {
@@ -181,6 +183,10 @@ impl Caller<'_> {
     }
 
     async fn once(&self, call: &Call, deadline: Instant) -> Result<Bytes, Failure> {
+        let mut _place = None;
+        if call.verb.writes() {
+            _place = Some(self.gate.pass(deadline).await?);
+        }
         let limit = deadline.min(Instant::now() + TRY);
         let whole = async {
             let response = self.send(call).await?;
@@ -195,6 +201,10 @@ impl Caller<'_> {
             .as_ref()
             .map_or_else(|failure| failure.error.outcome(), |_| CallOutcome::Ok);
         self.calls.count(call.verb, call.plural, outcome);
+        if let (Err(failure), CallOutcome::Throttled, true) = (&answer, outcome, call.verb.writes())
+        {
+            self.gate.throttled(failure.retry_after);
+        }
         answer
     }
 
@@ -237,6 +247,20 @@ impl Caller<'_> {
 struct Failure {
     error: CallError,
     retry_after: Option<Duration>,
+}
+
+impl From<Late> for Failure {
+    fn from(late: Late) -> Self {
+        match late {
+            Late::Crowded => CallError::Timeout.into(),
+            Late::Throttled => CallError::Refused {
+                status: StatusCode::TOO_MANY_REQUESTS.as_u16(),
+                reason: "TooManyRequests".to_owned(),
+                message: "the server has asked for a longer pause".to_owned(),
+            }
+            .into(),
+        }
+    }
 }
 
 impl From<CallError> for Failure {

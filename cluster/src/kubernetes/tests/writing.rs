@@ -201,6 +201,34 @@ async fn a_server_that_asks_to_come_again_later_is_asked_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_asks_of_one_write_holds_for_all() {
+    let fake = FakeApi::new();
+    let cluster = fake.cluster_of(Role::Controller);
+    let throttled = Fault::Refuse(Refusal::too_many_requests(3));
+    fake.inject(On::of(Verb::Create, "ipallocations").times(1), throttled);
+    let writer = cluster.writer();
+    let first = tokio::spawn(async move { writer.create_allocation(&claim("a")).await });
+    let refused = async {
+        while calls(
+            &cluster,
+            Verb::Create,
+            "ipallocations",
+            CallOutcome::Throttled,
+        ) == 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, refused).await.unwrap();
+    let began = Instant::now();
+    let mut second = claim("b");
+    second.metadata.name = Some("v4-192-0-2-11".to_owned());
+    cluster.writer().create_allocation(&second).await.unwrap();
+    assert!(began.elapsed() >= s(3), "{:?}", began.elapsed());
+    first.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_hangs_is_given_up_on_in_time() {
     let fake = FakeApi::new();
     fake.inject(On::all(), Fault::Hang);

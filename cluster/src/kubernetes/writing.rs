@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use ringbolt_config::api::{IPAllocation, Speaker};
 use ringbolt_config::service::FINALIZER;
@@ -19,7 +18,7 @@ use tracing::debug;
 
 use super::call::{Call, CallError, JSON, Payload};
 use super::resource::collection;
-use super::{Api, Kubernetes};
+use super::{Kubernetes, events};
 use crate::calls::{CallOutcome, Verb};
 use crate::source::Role;
 use crate::writer::{
@@ -243,7 +242,7 @@ impl Kubernetes {
     pub(crate) async fn event(&self, event: Event) -> Result<(), WriteError> {
         let object = event.regarding.clone();
         let namespace = object.namespace.as_deref().unwrap_or("default");
-        let document = event_document(&event, namespace, &self.api);
+        let document = events::document(&event, namespace, &self.api);
         let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
         let bytes = Bytes::from(document.to_string());
         let call = Call {
@@ -389,48 +388,6 @@ fn new_key(object: &ObjectRef, namespace: &str) -> Result<Value, WriteError> {
         "type": "Opaque",
         "data": {"1": ByteString(key)},
     }))
-}
-
-/// The longest note that the API accepts, in octets.
-const LONGEST_NOTE: usize = 1000;
-
-fn event_document(event: &Event, namespace: &str, api: &Api) -> Value {
-    let now = Timestamp::now();
-    let object = &event.regarding;
-    let mut note = event.note.clone();
-    while note.len() > LONGEST_NOTE {
-        note.pop();
-    }
-    let component = match api.settings.role {
-        Role::Speaker => "ringbolt-speaker",
-        Role::Controller | Role::Reader => "ringbolt-controller",
-    };
-    let instance = api.settings.instance.clone().or_else(|| {
-        let node = api.settings.node.as_ref();
-        node.map(ToString::to_string)
-    });
-    json!({
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {
-            "namespace": namespace,
-            "name": format!("{}.{:x}", object.name, now.as_nanosecond()),
-        },
-        // The API wants six digits.
-        "eventTime": format!("{now:.6}"),
-        "reportingController": format!("ringbolt.io/{component}"),
-        "reportingInstance": instance.unwrap_or_else(|| component.to_owned()),
-        "action": event.reason,
-        "reason": event.reason,
-        "type": event.event_type.as_str(),
-        "note": note,
-        "regarding": {
-            "apiVersion": object.kind.api_version(),
-            "kind": object.kind.to_string(),
-            "namespace": object.namespace,
-            "name": object.name,
-        },
-    })
 }
 
 fn call(verb: Verb, object: &ObjectRef, path: String, media: &'static str, body: &Value) -> Call {

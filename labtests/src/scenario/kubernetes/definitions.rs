@@ -42,7 +42,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     (
         "L2Advertisement",
         "l2adv",
-        &["POOLS", "INTERFACES", "READY"],
+        &["POOLS", "INTERFACES", "SPEAKERS", "READY"],
     ),
     (
         "BGPAdvertisement",

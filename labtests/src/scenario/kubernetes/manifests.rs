@@ -47,11 +47,26 @@ fn by_name(objects: Vec<Value>) -> Result<BTreeMap<Key, Value>> {
             text(&meta["name"]),
         );
         ensure!(
-            map.insert(key.clone(), object).is_none(),
+            map.insert(key.clone(), whole(object)).is_none(),
             "{key:?} is there twice"
         );
     }
     Ok(map)
+}
+
+/// Numbers as YAML means them: `255.0` and `255` are the same.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .map_or(Value::Number(number), |number| json!(number)),
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            Value::Object(fields.map(|(name, value)| (name, whole(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// The chart keeps definitions when it goes, by an annotation that means nothing to anybody else.
@@ -127,7 +142,12 @@ fn agree(left: &BTreeMap<Key, Value>, right: &BTreeMap<Key, Value>) -> Result<()
     let keys: BTreeSet<&Key> = left.keys().chain(right.keys()).collect();
     for key in keys {
         let (left, right) = (left.get(key), right.get(key));
-        ensure!(left == right, "{key:?} differs:\n{left:#?}\n{right:#?}");
+        ensure!(
+            left == right,
+            "{key:?} differs:\n{}\n{}",
+            left.map_or_else(String::new, Value::to_string),
+            right.map_or_else(String::new, Value::to_string)
+        );
     }
     Ok(())
 }
@@ -143,20 +163,40 @@ fn taken(lab: &KubeLab) -> Result<()> {
     Ok(())
 }
 
-/// As a person does it; the second time nothing must be left to do.
+/// As a person does it; the second time nothing is left to do.
 fn apply_twice(plane: &ControlPlane, name: &str) -> Result<()> {
     let path = folder(name);
     let path = path.to_str().context("a folder with a readable name")?;
-    plane
-        .kubectl(&["apply", "-k", path])
-        .context(name.to_owned())?;
-    let again = plane.kubectl(&["apply", "-k", path])?;
-    let changed: Vec<&str> = again
-        .lines()
-        .filter(|line| !line.ends_with(" unchanged"))
-        .collect();
-    ensure!(changed.is_empty(), "{name}, applied again: {changed:?}");
+    let apply = ["apply", "--server-side", "--force-conflicts", "-k", path];
+    plane.kubectl(&apply).context(name.to_owned())?;
+    let before = versions(plane, path)?;
+    plane.kubectl(&apply).context(name.to_owned())?;
+    let after = versions(plane, path)?;
+    for (object, version) in before {
+        let again = after.get(&object);
+        ensure!(
+            again == Some(&version),
+            "{name}: {object} changes when it is applied again"
+        );
+    }
     Ok(())
+}
+
+/// The generation of every object of a kustomization, or what stands for it where there is none.
+fn versions(plane: &ControlPlane, path: &str) -> Result<BTreeMap<String, String>> {
+    let shown = plane.kubectl(&["get", "-k", path, "-o", "json"])?;
+    let list: Value = serde_json::from_str(&shown)?;
+    let items = list["items"].as_array().context("a list")?;
+    let entries = items.iter().map(|object| {
+        let meta = &object["metadata"];
+        let version = match meta.get("generation") {
+            Some(generation) => generation.to_string(),
+            // Nobody but us writes to objects that count no generations, but to namespaces and accounts.
+            None => object["spec"].to_string() + &meta["labels"].to_string(),
+        };
+        (format!("{} {}", object["kind"], meta["name"]), version)
+    });
+    Ok(entries.collect())
 }
 
 /// Install, upgrade, uninstall in a cluster that has the definitions already; they stay, and so does a pool.

@@ -11,9 +11,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube_leader_election::{LeaseLock, LeaseLockParams, LeaseLockResult};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -36,6 +37,9 @@ const TICK: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long before the end of the lease the right to work ends.
 const MARGIN: Duration = Duration::from_secs(3);
+/// A lease that nobody has renewed for this long by our own clock is over, whatever its times say: the
+/// clock of its holder may be ahead of ours.
+const STILL: Duration = Duration::from_secs(20);
 /// How long an orderly end may take to tell the others.
 const STEP_DOWN: Duration = Duration::from_secs(2);
 
@@ -109,11 +113,30 @@ impl Term {
     }
 }
 
+/// For how long another one's lease has not changed, as seen from here.
+#[derive(Debug, Default)]
+struct Stillness {
+    version: Option<String>,
+    since: Duration,
+}
+
+impl Stillness {
+    /// Whether the lease, which is in this version, is over.
+    fn is_over(&mut self, version: Option<&str>, now: Duration) -> bool {
+        if self.version.as_deref() != version {
+            self.version = version.map(str::to_owned);
+            self.since = now;
+        }
+        now.saturating_sub(self.since) >= STILL
+    }
+}
+
 /// One candidate.
 struct Candidate {
     api: Arc<Api>,
     me: String,
     term: Term,
+    stillness: Stillness,
     started: Instant,
 }
 
@@ -127,6 +150,7 @@ pub(super) async fn lead(api: &Arc<Api>) -> Leadership {
         api: Arc::clone(api),
         me,
         term: Term::new(),
+        stillness: Stillness::default(),
         started: Instant::now(),
     };
     let mut tick = ticks();
@@ -213,7 +237,7 @@ impl Candidate {
         self.term.answered(asked, answer, now);
     }
 
-    async fn answer(&self) -> Answer {
+    async fn answer(&mut self) -> Answer {
         let Some(lock) = self.lock() else {
             return Answer::Unknown;
         };
@@ -226,8 +250,12 @@ impl Candidate {
                     Answer::Others
                 }
             }
-            Ok(LeaseLockResult::NotAcquired(_)) => {
+            Ok(LeaseLockResult::NotAcquired(lease)) => {
                 self.count(Verb::Get, true);
+                let (version, now) = (lease.metadata.resource_version.as_deref(), self.now());
+                if self.stillness.is_over(version, now) {
+                    self.expire(&lease).await;
+                }
                 Answer::Others
             }
             Err(kube_leader_election::Error::TraverseLease { key }) => {
@@ -248,11 +276,7 @@ impl Candidate {
 
     /// A lease that a person made by hand may lack what the library cannot do without.
     async fn mend(&self) {
-        let path = format!(
-            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{NAME}",
-            self.api.namespace()
-        );
-        let get = Call::new(Verb::Get, "leases", path.clone());
+        let get = Call::new(Verb::Get, "leases", self.path());
         let Ok(bytes) = self.api.bytes(&get).await else {
             return;
         };
@@ -260,22 +284,34 @@ impl Candidate {
             return;
         };
         let spec = lease.spec.unwrap_or_default();
+        let renewed = spec.renew_time.map(|time| time.0);
         let patch = json!({
-            "metadata": {"resourceVersion": lease.metadata.resource_version},
-            "spec": {
-                "holderIdentity": spec.holder_identity.unwrap_or_default(),
-                "leaseDurationSeconds": spec.lease_duration_seconds.unwrap_or(1),
-                "leaseTransitions": spec.lease_transitions.unwrap_or(0),
-                "renewTime": spec.renew_time.map_or_else(
-                    || format!("{:.6}", jiff::Timestamp::now()),
-                    |time| format!("{:.6}", time.0),
-                ),
-            },
+            "holderIdentity": spec.holder_identity.unwrap_or_default(),
+            "leaseDurationSeconds": spec.lease_duration_seconds.unwrap_or(1),
+            "leaseTransitions": spec.lease_transitions.unwrap_or(0),
+            "renewTime": format!("{:.6}", renewed.unwrap_or_else(Timestamp::now)),
         });
+        self.rewrite(lease.metadata.resource_version, patch).await;
+    }
+
+    /// Gives a lease that is over a time that says so; a holder that renews it meanwhile wins.
+    async fn expire(&self, lease: &Lease) {
+        warn!(
+            lease = NAME,
+            "the lease is not renewed, though its time is not over by its holder's clock; ending it"
+        );
+        let patch = json!({"renewTime": format!("{:.6}", Timestamp::now() - 2 * TTL)});
+        let version = lease.metadata.resource_version.clone();
+        self.rewrite(version, patch).await;
+    }
+
+    /// Merges `spec` into the lease if it is still in this version.
+    async fn rewrite(&self, version: Option<String>, spec: Value) {
+        let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
         let call = Call {
             verb: Verb::Patch,
             plural: "leases",
-            path,
+            path: self.path(),
             body: Some(Payload {
                 media: "application/merge-patch+json",
                 bytes: patch.to_string().into(),
@@ -283,6 +319,11 @@ impl Candidate {
         };
         // Counted, and tried again at the next tick.
         let _outcome = self.api.bytes(&call).await;
+    }
+
+    fn path(&self) -> String {
+        let namespace = self.api.namespace();
+        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")
     }
 
     fn lock(&self) -> Option<LeaseLock> {

@@ -62,3 +62,13 @@ fn a_right_that_ran_out_is_gained_anew() {
     term.answered(s(20), Answer::Ours, s(20));
     assert_eq!(term.standing(s(20)), Standing::Gained { until: s(32) });
 }
+
+#[test]
+fn a_lease_is_over_when_it_has_not_changed_for_longer_than_any_holder_waits() {
+    let mut stillness = Stillness::default();
+    assert!(!stillness.is_over(Some("1"), s(100)));
+    assert!(!stillness.is_over(Some("1"), s(119)));
+    assert!(!stillness.is_over(Some("2"), s(120)));
+    assert!(!stillness.is_over(Some("2"), s(139)));
+    assert!(stillness.is_over(Some("2"), s(140)));
+}

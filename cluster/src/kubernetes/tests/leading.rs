@@ -73,6 +73,20 @@ async fn a_lease_that_nobody_renews_is_taken_after_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_holder_whose_clock_is_ahead_does_not_hold_the_lease_for_longer() {
+    let fake = FakeApi::new();
+    let mut ahead = held_by_another();
+    let time = jiff::Timestamp::now() + s(3_600);
+    ahead["renewTime"] = format!("{time:.6}").into();
+    lease(&fake, &ahead);
+    let cluster = fake.cluster_of(Role::Controller);
+    let began = Instant::now();
+    let _leadership = leads(&cluster).await;
+    assert!(began.elapsed() >= TTL, "{:?}", began.elapsed());
+    assert!(began.elapsed() <= s(35), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_given_back_in_order_is_taken_soon() {
     let fake = FakeApi::new();
     let (one, two) = (

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +33,7 @@ use crate::source::{
 use crate::writer::SPEAKER_KEY_NAMESPACE;
 use call::{Call, CallError, Caller};
 use client::Target;
+use events::Series;
 use outlook::Outlook;
 use pace::Gate;
 use resource::collection;
@@ -128,6 +129,7 @@ struct Api {
     outlook: Outlook,
     calls: Calls,
     gate: Gate,
+    series: Mutex<Series>,
     /// `None` until the configuration can be read.
     link: watch::Receiver<Option<Link>>,
     /// Kinds that are followed.
@@ -280,6 +282,7 @@ impl Api {
             outlook: Outlook::new(),
             calls: Calls::default(),
             gate: Gate::new(),
+            series: Mutex::default(),
             link,
             followed: Mutex::default(),
             end: CancellationToken::new(),
@@ -305,6 +308,11 @@ impl Api {
         } else {
             tokio::spawn(follow::follow(Arc::clone(self), kind));
         }
+    }
+
+    /// Events that were told lately; held for moments.
+    fn series(&self) -> MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ringbolt's own namespace, as far as it is known.

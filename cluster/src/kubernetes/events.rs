@@ -1,8 +1,13 @@
-//! An event as the API server takes it: `events.k8s.io/v1`, one object for each time something is told.
+//! Events as the API server takes them: `events.k8s.io/v1`, one object for what is told, and a count in it
+//! for each time the same is told again soon. How often something is told is the callers' business.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ringbolt_config::Object;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Api;
 use crate::source::Role;
@@ -11,8 +16,84 @@ use crate::writer::Event;
 /// The longest note that the API accepts, in octets.
 const LONGEST_NOTE: usize = 1000;
 
-/// The document, under a name that no other event has.
-pub(super) fn document(event: &Event, namespace: &str, api: &Api) -> Value {
+/// The longest part of an object's name in the name of an event: 253 octets are a name's limit.
+const LONGEST_STEM: usize = 220;
+/// What is told again after this long is news. The clients of Kubernetes go by the same time.
+const SOON: Duration = Duration::from_secs(360);
+/// Events that are remembered.
+const MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;
+
+/// Events that were told lately, the one that was told last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    told: VecDeque<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    event: Event,
+    name: String,
+    count: u32,
+    at: Instant,
+}
+
+impl Series {
+    /// If the same was told a short while ago: the name of that event, and how often with this time.
+    pub(super) fn again(&mut self, event: &Event, now: Instant) -> Option<(String, u32)> {
+        while self.told.front().is_some_and(|told| now >= told.at + SOON) {
+            self.told.pop_front();
+        }
+        let mut told = self.take(event)?;
+        told.count = told.count.saturating_add(1);
+        told.at = now;
+        let same = (told.name.clone(), told.count);
+        self.told.push_back(told);
+        Some(same)
+    }
+
+    /// An event was told for the first time, under this name.
+    pub(super) fn first(&mut self, event: Event, name: String, now: Instant) {
+        if self.told.len() >= MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(Told {
+            event,
+            name,
+            count: 1,
+            at: now,
+        });
+    }
+
+    /// The object of an event is gone: API servers keep them for an hour.
+    pub(super) fn forget(&mut self, event: &Event) {
+        self.take(event);
+    }
+
+    fn take(&mut self, event: &Event) -> Option<Told> {
+        let place = self.told.iter().position(|told| told.event == *event)?;
+        self.told.remove(place)
+    }
+}
+
+/// The patch that counts an event once more.
+pub(super) fn counted(count: u32) -> Value {
+    let now = Timestamp::now();
+    json!({"series": {"count": count, "lastObservedTime": format!("{now:.6}")}})
+}
+
+/// A name that no other event has.
+pub(super) fn name(event: &Event) -> String {
+    let mut stem = event.regarding.name.to_string();
+    stem.truncate(LONGEST_STEM);
+    let stem = stem.trim_end_matches(['.', '-']);
+    format!("{stem}.{:x}", Timestamp::now().as_nanosecond())
+}
+
+/// The document under this name.
+pub(super) fn document(event: &Event, name: &str, namespace: &str, api: &Api) -> Value {
     let now = Timestamp::now();
     let object = &event.regarding;
     let mut note = event.note.clone();
@@ -33,7 +114,7 @@ pub(super) fn document(event: &Event, namespace: &str, api: &Api) -> Value {
         "kind": "Event",
         "metadata": {
             "namespace": namespace,
-            "name": format!("{}.{:x}", object.name, now.as_nanosecond()),
+            "name": name,
         },
         // The API wants six digits.
         "eventTime": format!("{now:.6}"),

@@ -14,6 +14,7 @@ use ringbolt_config::{
     object,
 };
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::call::{Call, CallError, JSON, Payload};
@@ -242,16 +243,32 @@ impl Kubernetes {
     pub(crate) async fn event(&self, event: Event) -> Result<(), WriteError> {
         let object = event.regarding.clone();
         let namespace = object.namespace.as_deref().unwrap_or("default");
-        let document = events::document(&event, namespace, &self.api);
-        let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-        let bytes = Bytes::from(document.to_string());
-        let call = Call {
-            verb: Verb::Create,
+        let events = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+        let call = |verb, path, media, document: &Value| Call {
+            verb,
             plural: "events",
             path,
-            body: Some(Payload { media: JSON, bytes }),
+            body: Some(Payload {
+                media,
+                bytes: document.to_string().into(),
+            }),
         };
-        self.write(&object, &call).await.map(drop)
+        let again = self.api.series().again(&event, Instant::now());
+        if let Some((name, count)) = again {
+            let path = format!("{events}/{name}?fieldManager={MANAGER}");
+            let call = call(Verb::Patch, path, MERGE, &events::counted(count));
+            match self.write(&object, &call).await {
+                Err(WriteError::NotFound { .. }) => self.api.series().forget(&event),
+                written => return written.map(drop),
+            }
+        }
+        let name = events::name(&event);
+        let document = events::document(&event, &name, namespace, &self.api);
+        let path = format!("{events}?fieldManager={MANAGER}");
+        let call = call(Verb::Create, path, JSON, &document);
+        self.write(&object, &call).await?;
+        self.api.series().first(event, name, Instant::now());
+        Ok(())
     }
 
     async fn get(&self, object: &ObjectRef) -> Result<Value, WriteError> {

@@ -8,7 +8,8 @@ use ringbolt_config::service::FINALIZER;
 
 use super::*;
 use crate::writer::{
-    Drain, FinalizerChange, Part, ServiceStatusPatch, UnavailableCause, WriteError,
+    Drain, Event, EventType, FinalizerChange, Part, ServiceStatusPatch, UnavailableCause,
+    WriteError,
 };
 
 const NAME: &str = "v4-192-0-2-10";
@@ -300,4 +301,24 @@ async fn who_only_reads_writes_nothing_but_a_drain_mark() {
     let node = "node-1".parse().unwrap();
     writer.set_drain(&node, Drain::Begin).await.unwrap();
     assert_eq!(writes(&cluster), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_again_is_counted_in_one_event() {
+    let fake = FakeApi::new();
+    fake.apply(&service("web", 80));
+    let cluster = fake.cluster_of(Role::Controller);
+    let event = Event {
+        regarding: object(Kind::Service, "web"),
+        event_type: EventType::Warning,
+        reason: "AllocationFailed",
+        note: "é".repeat(2_000),
+    };
+    for _ in 0..3 {
+        cluster.writer().event(event.clone()).await.unwrap();
+    }
+    let events = fake.objects("events");
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["series"]["count"], 3);
+    assert!(events[0]["note"].as_str().unwrap().len() <= 1_024);
 }

@@ -206,7 +206,8 @@ fn owner(space: &str) -> Option<u32> {
 
 /// Whether a process of this program runs under that id.
 fn is_running(pid: u32) -> bool {
-    is_living_lab(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
+    pid == std::process::id()
+        || is_living_lab(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default())
 }
 
 /// Reads /proc/PID/status: ids are used again, and a killed process keeps its id until it is waited for.

@@ -136,7 +136,7 @@ impl KubePlace {
 
     /// Makes a namespace a node of the cluster, with its pods; kube-proxy starts.
     pub(crate) fn add_node(&mut self, space: &Netns, node: &NodePlan) -> Result<()> {
-        let joined = self.plane.begin_join(
+        let joined = self.plane.join(
             space,
             &NodeSpec {
                 name: &node.name,

@@ -157,8 +157,7 @@ pub(super) fn leader_killed(story: &mut Story) -> Result<Verdict> {
 
 pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
     let before = story.picture()?;
-    let [v4, _] = story.addresses(SERVICE)?;
-    let (owner, _) = wait_owner(story, v4)?;
+    let [printer, _] = story.addresses(SERVICE)?;
     let [web, _] = story.addresses("web")?;
     plane(story)?.api_server().kill()?;
     holds_for("routes and answers stay", LONGER_THAN_HOLD, || {
@@ -174,7 +173,8 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
         LONGER_THAN_HOLD.as_secs(),
         before.1.len()
     )];
-    evidence.push(fail_over(story, &owner, v4)?);
+    let (owner, _) = wait_owner(story, printer)?;
+    evidence.push(fail_over(story, &owner, printer)?);
     evidence.push(restart_without_server(story, &owner)?);
     plane(story)?.api_server().start()?;
     wait_for("everything is as before", LIMIT, || {

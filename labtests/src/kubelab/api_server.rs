@@ -16,7 +16,6 @@ use crate::wait::wait_for;
 
 /// A start takes 3 s on idle cores; a lab shares them with a build.
 const READY: Duration = Duration::from_secs(60);
-const END: Duration = Duration::from_secs(20);
 
 /// Flags that make an API server behave as a bad day would.
 pub(crate) mod flags {
@@ -119,11 +118,6 @@ impl ApiServer {
     /// SIGKILL: connections break at once, nothing is served.
     pub(crate) fn kill(&self) -> Result<()> {
         self.taken()?.kill()
-    }
-
-    /// SIGTERM: it says goodbye to its watchers and ends.
-    pub(crate) fn stop(&self) -> Result<()> {
-        self.taken()?.terminate(END).map(drop)
     }
 
     /// SIGSTOP: connections stay and nobody answers, as from a machine that hangs.

@@ -57,21 +57,14 @@ impl ControlPlane {
             .map(drop)
     }
 
-    /// Plugs a namespace into the plane, makes it a node and starts kube-proxy in it, in nftables mode; waits until
-    /// its first rules are there. The namespace needs a default route, or the kernel answers before the rules do.
+    /// Plugs a namespace into the plane, makes it a node and starts kube-proxy in it, in nftables mode; its first
+    /// rules take a moment, see [`KubeNode::wait_proxy`]. The namespace needs a default route, or the kernel answers
+    /// before the rules do.
     pub(crate) fn join(&self, space: &Netns, spec: &NodeSpec<'_>) -> Result<KubeNode> {
-        let mut node = self.begin_join(space, spec)?;
-        node.wait_proxy()?;
-        Ok(node)
-    }
-
-    /// As [`Self::join`], without waiting for kube-proxy.
-    pub(crate) fn begin_join(&self, space: &Netns, spec: &NodeSpec<'_>) -> Result<KubeNode> {
-        let (management, port) = self.plug_at(space)?;
+        let port = self.plug(space)?;
         self.put_node(spec)?;
         Ok(KubeNode {
             name: spec.name.to_owned(),
-            management,
             port,
             space: space.clone(),
             proxy: self.start_proxy(space, spec.name)?,
@@ -105,11 +98,9 @@ impl ControlPlane {
 /// A namespace that is a node of the cluster. kube-proxy ends with the value; the Node object stays.
 #[derive(Debug)]
 pub(crate) struct KubeNode {
-    pub(crate) name: String,
-    /// On the plane's network.
-    pub(crate) management: [IpAddr; 2],
+    name: String,
     port: String,
-    pub(crate) space: Netns,
+    space: Netns,
     proxy: Daemon,
 }
 

@@ -17,6 +17,8 @@ use super::assets::{Assets, Program};
 use super::etcd::{Checkpoint, Etcd};
 use super::pki::Pki;
 use super::processes::{Lifetime, Processes};
+use serde_json::json;
+
 use super::reach::Reach;
 use crate::lab::{Lab, plug};
 use crate::netns::{Netns, run};
@@ -90,7 +92,7 @@ impl ControlPlane {
         write_tokens(&folder.join("tokens.csv"))?;
         let reach = Arc::new(Reach::into(space.clone())?);
         let processes = Processes {
-            space: space.clone(),
+            space,
             folder: folder.clone(),
             kept: lab.kept().clone(),
             lifetime: options.lifetime,
@@ -272,13 +274,8 @@ impl ControlPlane {
         self.processes.start(name, &mut command)
     }
 
-    /// Gives a namespace an interface on the plane's network, and returns its addresses.
-    pub(crate) fn plug(&self, space: &Netns) -> Result<[IpAddr; 2]> {
-        self.plug_at(space).map(|(addresses, _)| addresses)
-    }
-
-    /// As [`Self::plug`]; the name of the plane's end of the cable comes with the addresses.
-    pub(super) fn plug_at(&self, space: &Netns) -> Result<([IpAddr; 2], String)> {
+    /// Gives a namespace an interface on the plane's network, and returns the name of the plane's end of the cable.
+    pub(super) fn plug(&self, space: &Netns) -> Result<String> {
         let number = self.next_address.fetch_add(1, Ordering::Relaxed);
         let port = format!("port{number}");
         plug(space, MANAGEMENT, self.space(), &port)?;
@@ -286,7 +283,15 @@ impl ControlPlane {
         let v6 = Ipv6Addr::new(0xfd90, 0x90, 0, 0, 0, 0, 0, number.into());
         space.ip(&format!("addr add {v4}/24 dev {MANAGEMENT}"))?;
         space.ip(&format!("addr add {v6}/64 dev {MANAGEMENT} nodad"))?;
-        Ok(([v4.into(), v6.into()], port))
+        Ok(port)
+    }
+
+    /// Makes Ringbolt's own namespace.
+    pub(crate) fn make_home(&self) -> Result<()> {
+        let home = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ringbolt-system"},
+        });
+        self.apply(&home).map(drop)
     }
 
     /// Puts Ringbolt's resource definitions in place, and waits until they serve.

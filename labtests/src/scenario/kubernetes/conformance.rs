@@ -15,7 +15,7 @@ use ringbolt_config::{Kind, ObjectRef};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::kubelab::{ControlPlane, KubeLab, Resource, User};
+use crate::kubelab::{ControlPlane, Resource, User};
 use crate::scenario::KubeScenario;
 
 macro_rules! scenarios {

@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::kubelab::{KubeLab, NodeSpec, Options, PodSpec, Resource, User, flags};
+use crate::kubelab::{
+    ControlPlane, KubeLab, NodeSpec, Options, PodSpec, Readiness, Resource, User, flags,
+};
 use crate::scenario::KubeScenario;
 use crate::story::LIMIT;
 use crate::wait::wait_for;
@@ -72,19 +74,32 @@ fn slices(lab: &KubeLab) -> Result<()> {
             endpoint["addresses"][0] == "10.1.1.1",
             "it holds {endpoint}"
         );
-        ensure!(endpoint["conditions"]["ready"] == true, "it is {endpoint}");
         Ok(())
     })?;
+    endpoint_becomes(plane, space, "ready", true)?;
+    plane.set_readiness(space, "web-1", Readiness::NotReady)?;
+    endpoint_becomes(plane, space, "ready", false)?;
+    plane.set_readiness(space, "web-1", Readiness::Ready)?;
+    endpoint_becomes(plane, space, "ready", true)?;
     plane.terminate_pod(space, "web-1")?;
-    wait_for("the pod terminates", LIMIT, || {
-        let slices = plane.list(&Resource::endpoint_slice(), Some(space))?;
-        let endpoint = &slices.first().context("no slice")?["endpoints"][0];
-        ensure!(endpoint["conditions"]["terminating"] == true, "{endpoint}");
-        Ok(())
-    })?;
+    endpoint_becomes(plane, space, "terminating", true)?;
     plane.remove_pod(space, "web-1")?;
     plane.delete(&Resource::node(), None, "plane-node")?;
     plane.delete(&Resource::service(), Some(space), "web")
+}
+
+fn endpoint_becomes(
+    plane: &ControlPlane,
+    space: &str,
+    condition: &str,
+    wanted: bool,
+) -> Result<()> {
+    wait_for(&format!("{condition} becomes {wanted}"), LIMIT, || {
+        let slices = plane.list(&Resource::endpoint_slice(), Some(space))?;
+        let endpoint = &slices.first().context("no slice")?["endpoints"][0];
+        ensure!(endpoint["conditions"][condition] == wanted, "{endpoint}");
+        Ok(())
+    })
 }
 
 fn faults(lab: &KubeLab) -> Result<()> {
@@ -113,6 +128,14 @@ fn faults(lab: &KubeLab) -> Result<()> {
     let hangs = plane.get(&service, Some("default"), "kubernetes");
     ensure!(hangs.is_err(), "a paused server answers");
     plane.api_server().resume()?;
+    plane.api_server().wait_ready()?;
+
+    plane.etcd().pause()?;
+    ensure!(
+        plane.apply(&object).is_err(),
+        "a write succeeds without etcd"
+    );
+    plane.etcd().resume()?;
     plane.api_server().wait_ready()?;
 
     plane.restore(&checkpoint)?;

@@ -47,8 +47,8 @@ use contest::Contest;
 use lines::Lines;
 use queue::{Queue, Rank, Subject};
 
-/// Writes under way at once. A back end that serves ten at a time gains nothing by more.
-const FLIGHTS_MAX: usize = 16;
+/// Writes under way at once. A back end gains nothing by more, and others want to write, too.
+const FLIGHTS_MAX: usize = 10;
 
 /// A point in time on both clocks: bounds are kept on the one, records on the other.
 #[derive(Debug, Clone, Copy)]

@@ -92,7 +92,8 @@ pub enum Cause {
     Deleted,
     /// It has another type, or another class.
     NotOurs,
-    /// It has another class, whose provider has written the status: nothing there is ours.
+    /// Somebody else has written the status, and may: what we claimed was never published, or the
+    /// Service has another class by now. Nothing there is ours.
     Displaced,
     /// What it has cannot stay, and there is nothing else.
     Refused(Refusal),
@@ -151,6 +152,7 @@ pub fn decide(around: &Surroundings<'_>, view: &ServiceView) -> Decision {
         (false, _, true) if foreign::is_displaced(around.allocator, view, ownership) => {
             return Decision::Clear(Cause::Displaced);
         }
+        (true, true, true) if foreign.is_some() => return Decision::Clear(Cause::Displaced),
         (_, true, true) => return Decision::Clear(Cause::Deleted),
         (false, false, true) => return Decision::Clear(Cause::NotOurs),
         (false, _, false) | (true, true, false) => return Decision::Ignore,

@@ -12,6 +12,15 @@ pub(super) fn is_ours(view: &ServiceView) -> bool {
     !matches!(view.status_writer, StatusWriter::Foreign { .. })
 }
 
+/// Whether the Service has ever carried what we claimed for it. Where it has not, whoever wrote first
+/// keeps it. The annotation goes with the first publishing, and nobody else writes it.
+fn was_published(allocator: &Allocator, view: &ServiceView) -> bool {
+    let mut held = allocator.held_by(&view.uid);
+    let carries = |address| view.addresses().any(|carried| carried == address);
+    let annotated = view.allocated_from.is_some();
+    held.any(|address| annotated || carries(address))
+}
+
 /// Whether the provider of another class has written a status that carries nothing of ours.
 pub(super) fn is_displaced(
     allocator: &Allocator,
@@ -35,8 +44,8 @@ pub(super) fn hands_off(
     let StatusWriter::Foreign { manager } = &view.status_writer else {
         return None;
     };
-    let holds = allocator.held_by(&view.uid).next().is_some();
-    if view.ingress.is_empty() || ownership == Ownership::ByClass || holds {
+    if view.ingress.is_empty() || ownership == Ownership::ByClass || was_published(allocator, view)
+    {
         return None;
     }
     let (Ok(request) | Err((request, _))) = request(view, &Default::default());

@@ -108,3 +108,40 @@ fn what_the_provider_of_another_class_wrote_is_not_cleared_with_our_claim() {
     assert_eq!(view.allocated_from, None);
     assert!(world.holders("192.0.2.1").is_empty());
 }
+
+#[test]
+fn rule_3_who_writes_a_status_before_our_first_patch_keeps_it() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1"]))]);
+    world.settle();
+    world.service("web", json!({}));
+    world.deliver(0);
+    assert!(world.carry_out(0, 0) && world.reply(0, 0), "it is claimed");
+    assert_eq!(world.holders("192.0.2.1"), ["web"]);
+    world.edit("web", foreign("203.0.113.1"));
+    world.settle();
+    assert_eq!(world.addresses("web"), ["203.0.113.1"]);
+    assert_eq!(world.reason("web"), "ForeignStatus");
+    assert!(world.holders("192.0.2.1").is_empty(), "the claim is let go");
+    assert!(!world.view("web").expect("it lives").has_finalizer);
+}
+
+#[test]
+fn a_service_that_is_deleted_before_our_first_patch_is_left_to_who_wrote_its_status() {
+    let mut world = World::with_pools(&[("a", ranges(&["192.0.2.1"]))]);
+    world.settle();
+    world.service("web", json!({}));
+    world.deliver(0);
+    assert!(world.carry_out(0, 0) && world.reply(0, 0), "it is claimed");
+    let mut theirs = foreign("203.0.113.1");
+    theirs["metadata"]["finalizers"] = json!(["service.kubernetes.io/load-balancer-cleanup"]);
+    world.edit("web", theirs);
+    world.delete("web");
+    world.settle();
+    assert!(
+        world
+            .view("web")
+            .expect("its provider is not done")
+            .has_finalizer
+    );
+    assert!(world.holders("192.0.2.1").is_empty());
+}

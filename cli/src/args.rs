@@ -114,6 +114,13 @@ pub(crate) struct ControllerArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) classes: ClassArgs,
+    /// Kubernetes: take turns with other controllers by a Lease; without, all of them work, and nothing is
+    /// given twice all the same
+    #[arg(
+        long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+        action = clap::ArgAction::Set, env = "RINGBOLT_LEADER_ELECTION"
+    )]
+    pub(crate) leader_election: bool,
     /// Address of /livez, /readyz, /metrics and /status
     #[arg(long, value_name = "ADDR:PORT", default_value = CONTROLLER_HTTP, env = "RINGBOLT_HTTP", value_parser = parse_listen)]
     pub(crate) http: SocketAddr,

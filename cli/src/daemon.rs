@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ringbolt_cluster::Role;
+use ringbolt_cluster::{Election, Role};
 use ringbolt_config::NodeName;
 use ringbolt_config::service::{Classes, Provider};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,11 +26,17 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
     let ControllerArgs {
         source,
         classes,
+        leader_election,
         http,
         check,
         logs,
     } = args;
-    let source = Source::new(source, Role::Controller)?;
+    let election = if leader_election {
+        Election::Lease
+    } else {
+        Election::Off
+    };
+    let source = Source::new(source, Role::Controller)?.with_election(election);
     if check {
         return self::check(source);
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ringbolt_cluster::{Cluster, DirectoryOptions, KubernetesOptions, Listing, Role};
+use ringbolt_cluster::{Cluster, DirectoryOptions, Election, KubernetesOptions, Listing, Role};
 use ringbolt_config::NodeName;
 
 use crate::Refused;
@@ -60,6 +60,17 @@ impl Source {
         match self {
             Self::Kubernetes(options) => Self::Kubernetes(KubernetesOptions {
                 node: Some(node.clone()),
+                ..options
+            }),
+            directory @ Self::Directory(_) => directory,
+        }
+    }
+
+    /// For a controller that takes turns with others, or does not. A directory has one at work either way.
+    pub(crate) fn with_election(self, election: Election) -> Self {
+        match self {
+            Self::Kubernetes(options) => Self::Kubernetes(KubernetesOptions {
+                election,
                 ..options
             }),
             directory @ Self::Directory(_) => directory,

@@ -4,17 +4,19 @@
 //! the objects of the cluster; what *is* comes from the Speaker objects. Where the two differ, or
 //! nobody announces, the row carries the reason. Owns reading and output; decides nothing.
 
+mod ask;
 mod nodes;
 mod peers;
 mod pools;
 mod services;
+mod sole;
 mod table;
 mod view;
 
 use std::time::Duration;
 
 use anyhow::Result;
-use ringbolt_cluster::Role;
+use ringbolt_cluster::{Listing, Role};
 use ringbolt_config::Kind;
 use serde::Serialize;
 
@@ -23,6 +25,7 @@ use crate::source::{self, Source};
 use crate::validate::Verdict;
 use crate::{out, runtime};
 
+pub(crate) use sole::{Sole, announced_by_nobody_else};
 pub(crate) use view::View;
 
 /// What people should know before they wonder.
@@ -44,11 +47,14 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
     } = args;
     let source = Source::new(source, Role::Reader)?;
     runtime::build()?.block_on(async {
+        let reach = Reach::of(&source);
         let cluster = source.open();
         let mut changes = cluster.watch(Kind::ALL);
         let mut shown = None;
         loop {
-            let text = render(&View::new(&source::read(&cluster).await?), what, output)?;
+            let listing = source::read(&cluster).await?;
+            let view = seen(&listing, reach).await;
+            let text = render(&view, what, output)?;
             if shown.as_ref() != Some(&text) {
                 out::text(&text);
                 shown = Some(text);
@@ -64,15 +70,44 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
     })
 }
 
+/// Whether a source shows which speakers live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It does.
+    Shown,
+    /// They have to be asked.
+    Asked,
+}
+
+impl Reach {
+    pub(crate) fn of(source: &Source) -> Self {
+        match source {
+            Source::Directory(_) => Self::Shown,
+            Source::Kubernetes(_) => Self::Asked,
+        }
+    }
+}
+
+/// The listing as a view, with what can be learnt of the life of speakers.
+pub(crate) async fn seen(listing: &Listing, reach: Reach) -> View {
+    match reach {
+        Reach::Shown => View::new(listing),
+        Reach::Asked => View::with_lives(listing, &ask::lives(listing).await),
+    }
+}
+
 fn render(view: &View, what: StatusTopic, output: StatusOutput) -> Result<String> {
     match what {
         StatusTopic::Services => {
-            let note = if view.services.is_empty() {
-                None
-            } else {
-                Some(PING)
-            };
-            print(&services::rows(view), note, output)
+            let note = (!view.services.is_empty()).then(|| match view.unconfirmed() {
+                0 => PING.to_owned(),
+                count => format!(
+                    "{PING}\n{count} of {} speakers could not be asked from here: what they announce is as they \
+                     wrote it last.",
+                    view.nodes.len()
+                ),
+            });
+            print(&services::rows(view), note.as_deref(), output)
         }
         StatusTopic::Pools => print(&pools::rows(view), None, output),
         StatusTopic::Peers => print(&peers::rows(view), None, output),

@@ -1,5 +1,6 @@
 //! The table of nodes: what each speaker says of itself.
 
+use ringbolt_config::api::speaker::SpeakerStatus;
 use serde::Serialize;
 
 use super::view::{Life, NodeParts, View};
@@ -75,7 +76,9 @@ fn row(name: &str, parts: &NodeParts) -> NodeRow {
     };
     let Some(status) = parts.reported() else {
         let (reason, message) = match parts.life {
-            Life::AsReported => ("NoSpeaker", "no speaker of this node has reported"),
+            Life::AsReported | Life::Unconfirmed => {
+                ("NoSpeaker", "no speaker of this node has reported")
+            }
             Life::Gone => (SPEAKER_GONE, "the speaker of this node does not run"),
         };
         row.ready = "Unknown".to_owned();
@@ -110,5 +113,18 @@ fn row(name: &str, parts: &NodeParts) -> NodeRow {
         });
     row.reason = told.map(|condition| condition.reason.clone());
     row.message = told.map(|condition| condition.message.clone());
+    if row.reason.is_none() && parts.life == Life::Unconfirmed {
+        row.reason = Some("Unconfirmed".to_owned());
+        row.message = Some(last_written(status));
+    }
     row
+}
+
+/// Since when nothing has been heard of a speaker that cannot be asked.
+fn last_written(status: &SpeakerStatus) -> String {
+    let time = status.updated_at.map(|time| format!(" at {time:.0}"));
+    format!(
+        "as its speaker wrote it last{}; it could not be asked from here",
+        time.unwrap_or_default()
+    )
 }

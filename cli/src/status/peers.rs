@@ -74,7 +74,7 @@ fn of_node(node: &str, parts: &NodeParts) -> Vec<PeerRow> {
     let mut rows: Vec<PeerRow> = reported
         .iter()
         .map(|session| match parts.life {
-            Life::AsReported => row(node, session),
+            Life::AsReported | Life::Unconfirmed => row(node, session),
             Life::Gone => gone(node, session),
         })
         .collect();

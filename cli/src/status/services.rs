@@ -197,7 +197,7 @@ fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow 
     row
 }
 
-fn family_of(address: IpAddr) -> IpFamily {
+pub(super) fn family_of(address: IpAddr) -> IpFamily {
     if address.is_ipv4() {
         IpFamily::IPv4
     } else {
@@ -206,14 +206,14 @@ fn family_of(address: IpAddr) -> IpFamily {
 }
 
 /// The peers that a node means an address for, by what their sessions do for its family.
-struct Sessions {
+pub(super) struct Sessions {
     family: IpFamily,
-    carried: BTreeSet<String>,
+    pub(super) carried: BTreeSet<String>,
     not_negotiated: BTreeSet<String>,
 }
 
 impl Sessions {
-    fn of(parts: &NodeParts, verdicts: &Verdicts, family: IpFamily) -> Self {
+    pub(super) fn of(parts: &NodeParts, verdicts: &Verdicts, family: IpFamily) -> Self {
         let mut sessions = Self {
             family,
             carried: BTreeSet::new(),

@@ -37,6 +37,8 @@ pub(crate) struct NodeParts {
 pub(crate) enum Life {
     /// A speaker of this node runs, or none has ever written.
     AsReported,
+    /// Its speaker could not be asked from here: what it wrote last may be so.
+    Unconfirmed,
     /// Its writer ended, told to or not; what it wrote last is not so.
     Gone,
 }
@@ -67,7 +69,7 @@ impl NodeParts {
     /// What a living speaker of this node says.
     pub(crate) fn reported(&self) -> Option<&SpeakerStatus> {
         match self.life {
-            Life::AsReported => self.last_report(),
+            Life::AsReported | Life::Unconfirmed => self.last_report(),
             Life::Gone => None,
         }
     }
@@ -115,6 +117,23 @@ struct Seen {
 }
 
 impl View {
+    /// The same, where more is known of the life of speakers than the listing says.
+    pub(crate) fn with_lives(listing: &Listing, lives: &BTreeMap<NodeName, Life>) -> Self {
+        let mut view = Self::new(listing);
+        for (name, life) in lives {
+            if let Some(parts) = view.nodes.get_mut(name) {
+                parts.life = *life;
+            }
+        }
+        view
+    }
+
+    /// How many speakers could not be asked.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        let lives = self.nodes.values().map(|parts| parts.life);
+        lives.filter(|life| *life == Life::Unconfirmed).count()
+    }
+
     pub(crate) fn new(listing: &Listing) -> Self {
         let mut view = Self::default();
         let mut nodes: BTreeMap<NodeName, Seen> = BTreeMap::new();

@@ -3,14 +3,19 @@
 //! Owns which objects are ours: Services that a claim names, and pools that carry our finalizer. The
 //! finalizer on Services is one that other providers use too, so it alone proves nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 use ringbolt_cluster::{
     FinalizerChange, Listing, Part, Role, ServiceStatusPatch, WriteError, Writer,
 };
-use ringbolt_config::api::IPAllocation;
-use ringbolt_config::{Kind, Object, ObjectRef, ResourceVersion, ServiceKey, Uid};
+use ringbolt_config::api::allocation::Holder;
+use ringbolt_config::api::condition::{ConditionStatus, set_condition};
+use ringbolt_config::api::{IPAddressPool, IPAllocation};
+use ringbolt_config::service::StatusWriter;
+use ringbolt_config::{Kind, Object, ObjectRef, ResourceVersion, ServiceKey, ServiceView, Uid};
+use ringbolt_controller::ALLOCATED;
 
 use crate::args::UninstallArgs;
 use crate::source::{self, Source};
@@ -35,15 +40,97 @@ pub(crate) fn run(args: UninstallArgs) -> Result<Verdict> {
         Addresses::Keep
     };
     runtime::build()?.block_on(async {
-        let cluster = source.open();
+        let cluster = source.clone().open();
         let listing = source::read(&cluster).await?;
         let leaving = Leaving {
             writer: cluster.writer(),
             mode,
             addresses,
         };
-        leaving.all(&listing).await
+        let left = leaving.all(&listing).await;
+        if left > 0 {
+            out::complain(&format!(
+                "{left} objects are left as they were; run the command again"
+            ));
+            return Ok(Verdict::Bad);
+        }
+        if mode == Mode::Say {
+            out::text("nothing was changed");
+            return Ok(Verdict::Good);
+        }
+        // With a new connection: what is shown is what is so after all writes.
+        Ok(look_back(&source::read(&source.open()).await?))
     })
+}
+
+/// Whether somebody has put back what was taken, and what else there is of ours.
+fn look_back(listing: &Listing) -> Verdict {
+    let back = waiting_for_us(listing);
+    if !back.is_empty() {
+        for object in &back {
+            out::complain(&format!("{object}: has the finalizer again"));
+        }
+        out::complain("a controller is at work: delete its Deployment, then run the command again");
+        return Verdict::Bad;
+    }
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    for object in &listing.objects {
+        if object.kind().is_ours() {
+            *counts.entry(object.kind()).or_default() += 1;
+        }
+    }
+    for (kind, count) in counts {
+        out::text(&format!("left: {count} {kind}"));
+    }
+    out::text("nothing waits for Ringbolt any more: its manifests and CRDs can be deleted");
+    Verdict::Good
+}
+
+/// Objects that cannot end without us.
+fn waiting_for_us(listing: &Listing) -> Vec<ObjectRef> {
+    let services = holders(listing);
+    let mut waiting = Vec::new();
+    for object in &listing.objects {
+        let waits = match object {
+            Object::Service(view) => {
+                let held = services.contains(&(view.key.clone(), view.uid.to_string()));
+                view.has_finalizer && (held || is_marked(view))
+            }
+            Object::IPAddressPool(pool) => carries_ours(pool),
+            _ => false,
+        };
+        if waits {
+            waiting.push(object.object_ref());
+        }
+    }
+    waiting
+}
+
+/// The Services that claims name.
+fn holders(listing: &Listing) -> BTreeSet<(ServiceKey, String)> {
+    let claims = listing.objects.iter().filter_map(|object| match object {
+        Object::IPAllocation(claim) => Some(claim),
+        _ => None,
+    });
+    let holder = |holder: &Holder| {
+        let key = ServiceKey::new(&holder.namespace, &holder.name).ok()?;
+        Some((key, holder.uid.clone()))
+    };
+    claims
+        .flat_map(|claim| &claim.spec.holders)
+        .filter_map(holder)
+        .collect()
+}
+
+/// A Service of which we wrote the status, though no claim names it. The annotation alone is copied
+/// too easily.
+fn is_marked(view: &ServiceView) -> bool {
+    view.allocated_from.is_some() && view.status_writer == StatusWriter::Ours
+}
+
+fn carries_ours(pool: &IPAddressPool) -> bool {
+    let mut finalizers = pool.metadata.finalizers.iter().flatten();
+    finalizers.any(|name| name == ringbolt_config::api::pool::FINALIZER)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,60 +152,37 @@ struct Leaving {
 }
 
 impl Leaving {
-    async fn all(&self, listing: &Listing) -> Result<Verdict> {
+    /// Everything of ours in the listing; how many objects are left as they were.
+    async fn all(&self, listing: &Listing) -> usize {
         let mut left = 0;
-        let claims: Vec<_> = listing
-            .objects
-            .iter()
-            .filter_map(|object| match object {
-                Object::IPAllocation(claim) => Some(claim),
-                _ => None,
-            })
-            .collect();
-        let services: BTreeSet<(ServiceKey, String)> = claims
-            .iter()
-            .flat_map(|claim| &claim.spec.holders)
-            .filter_map(|holder| {
-                let key = ServiceKey::new(&holder.namespace, &holder.name).ok()?;
-                Some((key, holder.uid.clone()))
-            })
-            .collect();
-        let (mut done, all) = (0, services.len());
-        for (key, uid) in services {
-            done += 1;
+        let mut services = holders(listing);
+        services.extend(listing.objects.iter().filter_map(|object| match object {
+            Object::Service(view) if is_marked(view) => {
+                Some((view.key.clone(), view.uid.to_string()))
+            }
+            _ => None,
+        }));
+        let all = services.len();
+        for (place, (key, uid)) in services.into_iter().enumerate() {
             let outcome = self.service(&key, &uid).await;
-            left += self.told(
-                &format!("[{done}/{all}] {}", ObjectRef::from(&key)),
-                outcome,
-            );
+            let object = format!("[{}/{all}] {}", place + 1, ObjectRef::from(&key));
+            left += self.told(&object, outcome);
         }
         for object in &listing.objects {
-            if let Object::IPAddressPool(_) = object {
-                let name = object.object_ref();
-                let outcome = self.pool(object).await;
-                left += self.told(&name.to_string(), outcome);
-            }
+            let outcome = match object {
+                Object::IPAddressPool(pool) => self.pool(&object.object_ref(), pool).await,
+                Object::IPAllocation(claim) if self.addresses == Addresses::Release => {
+                    self.claim(claim).await
+                }
+                _ => continue,
+            };
+            left += self.told(&object.object_ref().to_string(), outcome);
         }
-        if self.addresses == Addresses::Release {
-            for claim in claims {
-                let name = claim.metadata.name.as_deref().unwrap_or_default();
-                let outcome = self.claim(claim).await;
-                left += self.told(&format!("{} {name}", Kind::IPAllocation), outcome);
-            }
-        }
-        if left > 0 {
-            out::complain(&format!("{left} objects are left; run the command again"));
-            return Ok(Verdict::Bad);
-        }
-        out::text(match self.mode {
-            Mode::Say => "nothing was changed",
-            Mode::Act => "nothing waits for Ringbolt any more: its manifests can be deleted",
-        });
-        Ok(Verdict::Good)
+        left
     }
 
     /// Says what came of one object; 1 if it is left as it was.
-    fn told(&self, object: &str, outcome: Result<Option<&'static str>, WriteError>) -> u32 {
+    fn told(&self, object: &str, outcome: Result<Option<&'static str>, WriteError>) -> usize {
         match outcome {
             Ok(Some(what)) => {
                 let would = match self.mode {
@@ -149,32 +213,15 @@ impl Leaving {
                 Err(WriteError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let keep = self.addresses == Addresses::Keep && !view.deleting;
-            let nothing = !view.has_finalizer && (keep || view.ingress.is_empty());
-            if view.uid.as_str() != uid || nothing {
+            let release = self.addresses == Addresses::Release || view.deleting;
+            let done = !view.has_finalizer && !(release && view.allocated_from.is_some());
+            if view.uid.as_str() != uid || done {
                 return Ok(None);
             }
-            let what = if keep {
-                "freed of the finalizer"
-            } else {
-                "released"
-            };
+            let (what, patch) = parting(&view, release.then_some(Addresses::Release));
             if self.mode == Mode::Say {
                 return Ok(Some(what));
             }
-            let patch = ServiceStatusPatch {
-                key: key.clone(),
-                uid: view.uid.clone(),
-                resource_version: view.resource_version.clone(),
-                ingress: if keep {
-                    Part::Keep
-                } else {
-                    Part::Set(Vec::new())
-                },
-                finalizer: FinalizerChange::Remove,
-                allocated_from: if keep { Part::Keep } else { Part::Set(None) },
-                conditions: Vec::new(),
-            };
             match self.writer.patch_service_status(patch).await {
                 Ok(_) => return Ok(Some(what)),
                 Err(WriteError::NotFound { .. }) => return Ok(None),
@@ -184,21 +231,22 @@ impl Leaving {
         }
     }
 
-    async fn pool(&self, object: &Object) -> Result<Option<&'static str>, WriteError> {
-        let Object::IPAddressPool(pool) = object else {
-            return Ok(None);
-        };
-        let ours = ringbolt_config::api::pool::FINALIZER;
-        let finalizers = pool.metadata.finalizers.as_deref().unwrap_or_default();
+    async fn pool(
+        &self,
+        name: &ObjectRef,
+        pool: &IPAddressPool,
+    ) -> Result<Option<&'static str>, WriteError> {
         let version = pool.metadata.resource_version.as_deref();
         let version: Option<ResourceVersion> = version.and_then(|version| version.parse().ok());
-        let (true, Some(version)) = (finalizers.iter().any(|name| name == ours), version) else {
+        let Some(version) = version.filter(|_| carries_ours(pool)) else {
             return Ok(None);
         };
         if self.mode == Mode::Act {
             let change = FinalizerChange::Remove;
-            let name = object.object_ref();
-            self.writer.patch_finalizer(&name, &version, change).await?;
+            match self.writer.patch_finalizer(name, &version, change).await {
+                Ok(_) | Err(WriteError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Some("freed of the finalizer"))
     }
@@ -226,3 +274,42 @@ impl Leaving {
         Ok(Some("deleted"))
     }
 }
+
+/// The patch that ends what a Service has of us, and what that is called.
+fn parting(view: &ServiceView, addresses: Option<Addresses>) -> (&'static str, ServiceStatusPatch) {
+    let mut patch = ServiceStatusPatch {
+        key: view.key.clone(),
+        uid: view.uid.clone(),
+        resource_version: view.resource_version.clone(),
+        ingress: Part::Keep,
+        finalizer: FinalizerChange::Remove,
+        allocated_from: Part::Keep,
+        conditions: Vec::new(),
+    };
+    if addresses != Some(Addresses::Release) {
+        return ("freed of the finalizer", patch);
+    }
+    patch.allocated_from = Part::Set(None);
+    // What somebody else wrote there is not ours to take.
+    if !matches!(view.status_writer, StatusWriter::Foreign { .. }) {
+        patch.ingress = Part::Set(Vec::new());
+    }
+    let mut conditions: Vec<_> = view.condition(ALLOCATED).into_iter().cloned().collect();
+    let (status, now) = (ConditionStatus::False, Timestamp::now());
+    let changed = set_condition(
+        &mut conditions,
+        ALLOCATED,
+        status,
+        "Uninstalled",
+        "Ringbolt was uninstalled",
+        None,
+        now,
+    );
+    if changed {
+        patch.conditions = conditions;
+    }
+    ("released", patch)
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,9 +30,8 @@ use std::cell::OnceCell;
 use anyhow::{Context, Result};
 
 pub(crate) use accounts::{BoundTo, User};
-pub(crate) use api_server::{ApiServer, flags};
+pub(crate) use api_server::flags;
 pub(crate) use assets::{Assets, Program};
-pub(crate) use etcd::Checkpoint;
 pub(crate) use nodes::{KubeNode, NodeSpec};
 pub(crate) use objects::Resource;
 pub(crate) use plane::{ControlPlane, Options};
@@ -40,6 +39,7 @@ pub(crate) use pods::{PodSpec, Readiness};
 pub(crate) use processes::Lifetime;
 
 use crate::node::Ringbolt;
+use crate::process::Daemon;
 
 /// What a scenario on Kubernetes starts from.
 #[derive(Debug)]
@@ -48,6 +48,14 @@ pub(crate) struct KubeLab {
     assets: Assets,
     shared: OnceCell<ControlPlane>,
     conformance: OnceCell<ControlPlane>,
+    served: OnceCell<Served>,
+}
+
+/// A control plane on which a controller works, with the usual flags.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) controller: Daemon,
+    pub(crate) plane: ControlPlane,
 }
 
 impl KubeLab {
@@ -57,6 +65,7 @@ impl KubeLab {
             assets,
             shared: OnceCell::new(),
             conformance: OnceCell::new(),
+            served: OnceCell::new(),
         }
     }
 
@@ -77,6 +86,20 @@ impl KubeLab {
     /// The control plane of the conformance checks: each begins with no objects at all.
     pub(crate) fn conformance(&self) -> Result<&ControlPlane> {
         self.started(&self.conformance, "conformance")
+    }
+
+    /// The control plane of all scenarios about what a controller does with Services. They stop it for a moment
+    /// at most, and name their namespaces and pools so that no other scenario means them.
+    pub(crate) fn served(&self) -> Result<&Served> {
+        if self.served.get().is_none() {
+            let plane = self.fresh("served", &Options::default())?;
+            plane.make_home()?;
+            let kubeconfig = plane.kubeconfig(User::Admin);
+            let controller =
+                plane.start_ringbolt(&self.ringbolt, "controller", &kubeconfig, &["controller"])?;
+            self.served.set(Served { controller, plane }).ok();
+        }
+        self.served.get().context("it was started")
     }
 
     fn started<'a>(
@@ -104,6 +127,9 @@ impl KubeLab {
             if let Some(plane) = plane.get_mut() {
                 plane.succeeded();
             }
+        }
+        if let Some(served) = self.served.get_mut() {
+            served.plane.succeeded();
         }
     }
 }

@@ -9,6 +9,8 @@ mod exact;
 mod manifests;
 mod plane_itself;
 mod rendered;
+mod rights;
+mod rules;
 
 pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
     plane_itself::SCENARIOS,
@@ -16,4 +18,7 @@ pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
     definitions::SCENARIOS,
     manifests::SCENARIOS,
     access::SCENARIOS,
+    rights::SCENARIOS,
+    rules::SCENARIOS,
+    rules::FAULTS,
 ];

@@ -3,6 +3,7 @@
 //! A case is measured in rounds; the best round of each daemon counts, so that a busy moment of the machine costs
 //! nobody the comparison. The load generator and its share of the processor are the same for all.
 
+mod alloc;
 mod daemon;
 mod originate;
 mod report;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::kubelab::Assets;
 use crate::netns;
 use crate::node::Ringbolt;
 
@@ -25,16 +27,21 @@ struct Flags {
     ringbolt: PathBuf,
     json: Option<PathBuf>,
     rounds: usize,
+    kubelab: Option<PathBuf>,
 }
 
 impl Flags {
     fn parse(args: &[String]) -> Result<Self> {
         let (mut name, mut ringbolt, mut json, mut rounds) = (None, None, None, 3);
+        let mut kubelab = None;
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--ringbolt" => ringbolt = args.next().map(PathBuf::from),
                 "--json" => json = Some(args.next().context("--json needs a file")?.into()),
+                "--kubelab" => {
+                    kubelab = Some(args.next().context("--kubelab needs a folder")?.into());
+                }
                 "--rounds" => {
                     let text = args.next().and_then(|text| text.parse().ok());
                     rounds = text.context("--rounds needs a number")?;
@@ -44,10 +51,11 @@ impl Flags {
             }
         }
         Ok(Self {
-            name: name.context("bench needs a name: originate")?,
+            name: name.context("bench needs a name: originate or alloc")?,
             ringbolt: ringbolt.context("--ringbolt PROGRAM is needed")?,
             json,
             rounds,
+            kubelab,
         })
     }
 }
@@ -57,7 +65,15 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     netns::catch_interrupts();
     let lines = match flags.name.as_str() {
         "originate" => originate::run(&Ringbolt::at(flags.ringbolt)?, flags.rounds)?,
-        other => bail!("there is no bench `{other}`; there is originate"),
+        "alloc" => {
+            let kubelab = flags.kubelab.context("--kubelab FOLDER is needed")?;
+            alloc::run(
+                &Ringbolt::at(flags.ringbolt)?,
+                &Assets::at(kubelab)?,
+                flags.rounds,
+            )?
+        }
+        other => bail!("there is no bench `{other}`; there are originate and alloc"),
     };
     report::print(&lines);
     if let Some(file) = flags.json {

@@ -114,7 +114,7 @@ fn single_lines(singles: &BTreeMap<Kind, Singles>, names: &BTreeMap<Kind, String
 }
 
 /// The time that `part` of all are at or below.
-fn percentile(times: &[f64], part: f64) -> f64 {
+pub(super) fn percentile(times: &[f64], part: f64) -> f64 {
     let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
     let count: f64 = times.iter().map(|_| 1.0).sum();

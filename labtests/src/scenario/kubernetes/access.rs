@@ -4,6 +4,7 @@
 //! is needed, is found by the daemons' scenarios; that the API server does what the manifests mean is found here.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -36,12 +37,12 @@ pub(super) const SCENARIOS: &[KubeScenario] = &[
 
 /// The API server reads roles, policies and flow schemas from caches of its own.
 const LIMIT: Duration = Duration::from_secs(20);
-const CONTROLLER: &str = "ringbolt-controller";
-const SPEAKER: &str = "ringbolt-speaker";
-const NODE: &str = "access-node";
+pub(super) const CONTROLLER: &str = "ringbolt-controller";
+pub(super) const SPEAKER: &str = "ringbolt-speaker";
+pub(super) const NODE: &str = "access-node";
 
 /// A plane with manifests/base in it, and a pod of each account for its tokens to be bound to.
-fn installed(lab: &KubeLab, name: &str) -> Result<(ControlPlane, Vec<Value>)> {
+pub(super) fn installed(lab: &KubeLab, name: &str) -> Result<(ControlPlane, Vec<Value>)> {
     let plane = lab.fresh(name, &Options::default())?;
     let objects = kustomize(lab.assets(), "base")?;
     for object in &objects {
@@ -67,14 +68,18 @@ fn installed(lab: &KubeLab, name: &str) -> Result<(ControlPlane, Vec<Value>)> {
 }
 
 /// Whoever runs in the pod of an account.
-fn asker<'a>(plane: &'a ControlPlane, account: &str) -> Result<Asker<'a>> {
+pub(super) fn asker<'a>(plane: &'a ControlPlane, account: &str) -> Result<Asker<'a>> {
+    Asker::with(plane, &pod_kubeconfig(plane, account)?)
+}
+
+/// With the token that the kubelet would give to the pod of an account.
+pub(super) fn pod_kubeconfig(plane: &ControlPlane, account: &str) -> Result<PathBuf> {
     let pod = format!("{account}-0");
-    let kubeconfig = plane.account_kubeconfig(SPACE, account, Some(BoundTo { pod: &pod }))?;
-    Asker::with(plane, &kubeconfig)
+    plane.account_kubeconfig(SPACE, account, Some(BoundTo { pod: &pod }))
 }
 
 /// One rule of a role.
-struct Rule {
+pub(super) struct Rule {
     /// `ClusterRole` or `Role`; both are named as the account.
     kind: &'static str,
     number: usize,
@@ -83,7 +88,7 @@ struct Rule {
 }
 
 /// The rules of both roles of an account.
-fn rules(objects: &[Value], account: &str) -> Result<Vec<Rule>> {
+pub(super) fn rules(objects: &[Value], account: &str) -> Result<Vec<Rule>> {
     let mut rules = Vec::new();
     for kind in ["ClusterRole", "Role"] {
         let role = find(objects, kind, account)?;
@@ -116,7 +121,7 @@ fn words(list: &Value) -> impl Iterator<Item = String> {
 }
 
 /// Where a resource is asked for: what lives in namespaces, in ours.
-fn target(group: &str, resource: &str) -> Target {
+pub(super) fn target(group: &str, resource: &str) -> Target {
     let everywhere =
         group == "ringbolt.io" || matches!(resource, "namespaces" | "nodes" | "servicecidrs");
     Target {
@@ -127,7 +132,7 @@ fn target(group: &str, resource: &str) -> Target {
 }
 
 /// What all rules allow.
-fn table(rules: &[Rule]) -> BTreeSet<(Target, Verb)> {
+pub(super) fn table(rules: &[Rule]) -> BTreeSet<(Target, Verb)> {
     let cells = rules.iter().flat_map(|rule| {
         let targets = rule.targets.iter();
         targets.flat_map(|target| rule.verbs.iter().map(|verb| (target.clone(), *verb)))
@@ -139,7 +144,9 @@ fn table(rules: &[Rule]) -> BTreeSet<(Target, Verb)> {
 /// and the API server's own list of what the account may do names nothing beyond the table.
 fn roles(lab: &KubeLab) -> Result<()> {
     let (mut plane, objects) = installed(lab, "roles")?;
-    let both = [rules(&objects, CONTROLLER)?, rules(&objects, SPEAKER)?].concat_targets();
+    let both = [rules(&objects, CONTROLLER)?, rules(&objects, SPEAKER)?];
+    let both = both.into_iter().flatten().flat_map(|rule| rule.targets);
+    let both: BTreeSet<Target> = both.collect();
     for account in [CONTROLLER, SPEAKER] {
         let table = table(&rules(&objects, account)?);
         let asker = asker(&plane, account)?;
@@ -172,17 +179,6 @@ fn roles(lab: &KubeLab) -> Result<()> {
     }
     plane.succeeded();
     Ok(())
-}
-
-trait ConcatTargets {
-    fn concat_targets(self) -> BTreeSet<Target>;
-}
-
-impl ConcatTargets for [Vec<Rule>; 2] {
-    fn concat_targets(self) -> BTreeSet<Target> {
-        let rules = self.into_iter().flatten();
-        rules.flat_map(|rule| rule.targets).collect()
-    }
 }
 
 /// Compares what `kubectl auth can-i --list` shows with the table and with what any account may do.

@@ -4,13 +4,13 @@
 //! finalizer on Services is one that other providers use too, so it alone proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use ringbolt_cluster::{
     FinalizerChange, Listing, Part, Role, ServiceStatusPatch, WriteError, Writer,
 };
-use ringbolt_config::api::allocation::Holder;
 use ringbolt_config::api::condition::{ConditionStatus, set_condition};
 use ringbolt_config::api::{IPAddressPool, IPAllocation};
 use ringbolt_config::service::StatusWriter;
@@ -93,7 +93,7 @@ fn waiting_for_us(listing: &Listing) -> Vec<ObjectRef> {
     for object in &listing.objects {
         let waits = match object {
             Object::Service(view) => {
-                let held = services.contains(&(view.key.clone(), view.uid.to_string()));
+                let held = services.contains_key(&(view.key.clone(), view.uid.to_string()));
                 view.has_finalizer && (held || is_marked(view))
             }
             Object::IPAddressPool(pool) => carries_ours(pool),
@@ -106,20 +106,24 @@ fn waiting_for_us(listing: &Listing) -> Vec<ObjectRef> {
     waiting
 }
 
-/// The Services that claims name.
-fn holders(listing: &Listing) -> BTreeSet<(ServiceKey, String)> {
-    let claims = listing.objects.iter().filter_map(|object| match object {
-        Object::IPAllocation(claim) => Some(claim),
-        _ => None,
-    });
-    let holder = |holder: &Holder| {
-        let key = ServiceKey::new(&holder.namespace, &holder.name).ok()?;
-        Some((key, holder.uid.clone()))
-    };
-    claims
-        .flat_map(|claim| &claim.spec.holders)
-        .filter_map(holder)
-        .collect()
+/// A Service, as claims name it: its name and its uid.
+type Named = (ServiceKey, String);
+
+/// The Services that claims name, with what is claimed for each.
+fn holders(listing: &Listing) -> BTreeMap<Named, BTreeSet<IpAddr>> {
+    let mut holders: BTreeMap<Named, BTreeSet<IpAddr>> = BTreeMap::new();
+    for object in &listing.objects {
+        let Object::IPAllocation(claim) = object else {
+            continue;
+        };
+        for holder in &claim.spec.holders {
+            if let Ok(key) = ServiceKey::new(&holder.namespace, &holder.name) {
+                let held = holders.entry((key, holder.uid.clone())).or_default();
+                held.extend(claim.spec.address.parse::<IpAddr>());
+            }
+        }
+    }
+    holders
 }
 
 /// A Service of which we wrote the status, though no claim names it. The annotation alone is copied
@@ -158,13 +162,14 @@ impl Leaving {
         let mut services = holders(listing);
         services.extend(listing.objects.iter().filter_map(|object| match object {
             Object::Service(view) if is_marked(view) => {
-                Some((view.key.clone(), view.uid.to_string()))
+                let named = (view.key.clone(), view.uid.to_string());
+                Some((named, view.addresses().collect()))
             }
             _ => None,
         }));
         let all = services.len();
-        for (place, (key, uid)) in services.into_iter().enumerate() {
-            let outcome = self.service(&key, &uid).await;
+        for (place, ((key, uid), held)) in services.into_iter().enumerate() {
+            let outcome = self.service(&key, &uid, &held).await;
             let object = format!("[{}/{all}] {}", place + 1, ObjectRef::from(&key));
             left += self.told(&object, outcome);
         }
@@ -204,6 +209,7 @@ impl Leaving {
         &self,
         key: &ServiceKey,
         uid: &str,
+        held: &BTreeSet<IpAddr>,
     ) -> Result<Option<&'static str>, WriteError> {
         let mut tries = 0;
         loop {
@@ -213,12 +219,20 @@ impl Leaving {
                 Err(WriteError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let release = self.addresses == Addresses::Release || view.deleting;
-            let done = !view.has_finalizer && !(release && view.allocated_from.is_some());
+            // Of a Service that ends, nobody wants to keep the address.
+            let addresses = if view.deleting {
+                Addresses::Release
+            } else {
+                self.addresses
+            };
+            let carries = view.addresses().any(|address| held.contains(&address));
+            let marked = carries || view.allocated_from.is_some();
+            let release = addresses == Addresses::Release && marked;
+            let done = !view.has_finalizer && !release;
             if view.uid.as_str() != uid || done {
                 return Ok(None);
             }
-            let (what, patch) = parting(&view, release.then_some(Addresses::Release));
+            let (what, patch) = parting(&view, addresses, held);
             if self.mode == Mode::Say {
                 return Ok(Some(what));
             }
@@ -276,7 +290,11 @@ impl Leaving {
 }
 
 /// The patch that ends what a Service has of us, and what that is called.
-fn parting(view: &ServiceView, addresses: Option<Addresses>) -> (&'static str, ServiceStatusPatch) {
+fn parting(
+    view: &ServiceView,
+    addresses: Addresses,
+    held: &BTreeSet<IpAddr>,
+) -> (&'static str, ServiceStatusPatch) {
     let mut patch = ServiceStatusPatch {
         key: view.key.clone(),
         uid: view.uid.clone(),
@@ -286,12 +304,13 @@ fn parting(view: &ServiceView, addresses: Option<Addresses>) -> (&'static str, S
         allocated_from: Part::Keep,
         conditions: Vec::new(),
     };
-    if addresses != Some(Addresses::Release) {
+    if addresses == Addresses::Keep {
         return ("freed of the finalizer", patch);
     }
     patch.allocated_from = Part::Set(None);
     // What somebody else wrote there is not ours to take.
-    if !matches!(view.status_writer, StatusWriter::Foreign { .. }) {
+    let foreign = matches!(view.status_writer, StatusWriter::Foreign { .. });
+    if !foreign || view.addresses().any(|address| held.contains(&address)) {
         patch.ingress = Part::Set(Vec::new());
     }
     let mut conditions: Vec<_> = view.condition(ALLOCATED).into_iter().cloned().collect();

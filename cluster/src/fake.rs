@@ -40,7 +40,7 @@ mod tests;
 
 pub use fault::{Cut, Fault, On, Stall};
 pub use refusal::Refusal;
-pub use store::Checkpoint;
+pub use store::{Checkpoint, Step};
 
 /// Cuts that a stream which is slow to hear of them may miss.
 const CUTS: usize = 64;
@@ -173,6 +173,11 @@ impl FakeApi {
         let everything = request::Selection::everything();
         let listed = self.store().list(resource, &everything);
         listed.iter().map(|object| (**object).clone()).collect()
+    }
+
+    /// Every change since the last compaction, in order: for tests that hold each state against a rule.
+    pub fn history(&self) -> Vec<Step> {
+        self.store().history().collect()
     }
 
     /// From here on this happens to these requests. The first fault that applies is the one.

@@ -215,7 +215,7 @@ impl<'a> Term<'a> {
             outlets,
             engine: Engine::new(settings.clone()),
             writes: JoinSet::new(),
-            events: Events::new(Instant::now()),
+            events: Events::new(now()),
             page_shown: None,
             page_stale: Page::Stale,
         }
@@ -269,7 +269,7 @@ impl<'a> Term<'a> {
                 }
             }
         }
-        while let Some(event) = self.events.pop(Instant::now()) {
+        while let Some(event) = self.events.pop(now()) {
             let writer = self.writer.clone();
             // Losing an event is nobody's loss but the event's.
             tokio::spawn(async move { writer.event(event).await.ok() });
@@ -277,7 +277,7 @@ impl<'a> Term<'a> {
     }
 
     fn next_tick(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = now() + Duration::from_secs(3600);
         let page = (self.page_stale == Page::Stale).then(|| self.page_due());
         [
             self.engine.next_deadline(),
@@ -295,19 +295,18 @@ impl<'a> Term<'a> {
         let spacing = PAGE_PER_SERVICE
             .saturating_mul(services)
             .clamp(PAGE_LEAST, PAGE_GREATEST);
-        self.page_shown
-            .map_or_else(Instant::now, |shown| shown + spacing)
+        self.page_shown.map_or_else(now, |shown| shown + spacing)
     }
 
     fn show(&mut self, problems: &watch::Receiver<Arc<[SourceProblem]>>) {
         if self.engine.is_ready() {
             self.outlets.is_ready();
         }
-        if self.page_stale == Page::Fresh || self.page_due() > Instant::now() {
+        if self.page_stale == Page::Fresh || self.page_due() > now() {
             return;
         }
         self.page_stale = Page::Fresh;
-        self.page_shown = Some(Instant::now());
+        self.page_shown = Some(now());
         self.outlets.metrics.observe(&self.engine);
         let mut page = self.engine.report();
         page["role"] = json!(Role::Leading.name());
@@ -332,9 +331,14 @@ async fn ensure_key(writer: Writer) {
     }
 }
 
+/// The clock that waiting goes by: tests turn it themselves.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 fn moment() -> Moment {
     Moment {
-        mono: Instant::now(),
+        mono: now(),
         wall: Timestamp::now(),
     }
 }

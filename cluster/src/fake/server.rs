@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::channel::Channel;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tower::BoxError;
 
 use super::fault::Fault;
@@ -16,6 +18,9 @@ use super::request::{Asked, Resource};
 use super::store::{Edit, Key, PatchKind};
 use super::{FakeApi, FakeBody, lock, stream};
 use crate::calls::Verb;
+
+/// How long a request is on its way: others come between, and who asks for ever asks at a bounded rate.
+const LATENCY: Duration = Duration::from_millis(2);
 
 /// Lists of which pages are still to be asked for, by continuation.
 #[derive(Debug, Default)]
@@ -43,6 +48,7 @@ impl FakeApi {
         &self,
         request: Request<Body>,
     ) -> Result<Response<FakeBody>, BoxError> {
+        sleep(LATENCY).await;
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         let asked = match Asked::read(&head.method, &head.uri) {

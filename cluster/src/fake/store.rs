@@ -51,6 +51,15 @@ pub struct Checkpoint {
     pub(super) version: u64,
 }
 
+/// One change of the store.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The object as it became, or as it was when it ended.
+    pub object: Arc<Value>,
+    /// Whether it exists since.
+    pub exists: bool,
+}
+
 /// What a watch is told.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Told {
@@ -246,6 +255,14 @@ impl Store {
             })
         });
         Ok(told.collect())
+    }
+
+    /// Every change whose version is kept, in order.
+    pub(super) fn history(&self) -> impl Iterator<Item = Step> {
+        self.past.iter().map(|past| Step {
+            object: Arc::clone(&past.shown),
+            exists: past.after.is_some(),
+        })
     }
 
     /// Forgets the past.

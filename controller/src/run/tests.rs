@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod storms;
+
 const POOL: &str = "
 apiVersion: ringbolt.io/v1beta1
 kind: IPAddressPool

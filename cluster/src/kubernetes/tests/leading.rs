@@ -44,7 +44,7 @@ async fn the_first_write_waits_until_the_lease_was_seen_twice() {
     let cluster = fake.cluster_of(Role::Controller);
     let began = Instant::now();
     let leadership = leads(&cluster).await;
-    assert_eq!(began.elapsed(), TICK);
+    assert!(began.elapsed() >= TICK && began.elapsed() < TICK + s(1));
     assert!(!leadership.is_lost());
 }
 
@@ -96,7 +96,7 @@ async fn a_lease_given_back_in_order_is_taken_soon() {
     leads(&one).await.step_down().await;
     let began = Instant::now();
     let _leadership = leads(&two).await;
-    assert!(began.elapsed() <= 2 * TICK, "{:?}", began.elapsed());
+    assert!(began.elapsed() < 2 * TICK + s(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +121,7 @@ async fn a_leader_whose_lease_another_holds_stops_at_the_next_look() {
     let cluster = fake.cluster_of(Role::Controller);
     let leadership = leads(&cluster).await;
     lease(&fake, &held_by_another());
-    assert!(lost(&leadership).await <= TICK);
+    assert!(lost(&leadership).await < TICK + s(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -217,7 +217,7 @@ async fn what_a_server_asks_of_one_write_holds_for_all() {
             CallOutcome::Throttled,
         ) == 0
         {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     timeout(LIMIT, refused).await.unwrap();

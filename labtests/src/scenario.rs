@@ -6,6 +6,7 @@ mod announcing;
 mod kubernetes;
 mod lab_itself;
 mod operations;
+mod privileges;
 mod segment;
 mod standalone;
 mod tale;
@@ -71,6 +72,7 @@ fn all() -> impl Iterator<Item = Kind> {
         announcing::SCENARIOS,
         segment::SCENARIOS,
         operations::SCENARIOS,
+        privileges::SCENARIOS,
         standalone::SCENARIOS,
         tale::SCENARIOS,
     ];

@@ -6,6 +6,7 @@ mod access;
 mod conformance;
 mod definitions;
 mod exact;
+mod guide;
 mod manifests;
 mod plane_itself;
 mod rendered;
@@ -19,6 +20,9 @@ pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
     manifests::SCENARIOS,
     access::SCENARIOS,
     rights::SCENARIOS,
+    guide::SCENARIOS,
     rules::SCENARIOS,
     rules::FAULTS,
+    rules::TERMS,
+    rules::OUTAGES,
 ];

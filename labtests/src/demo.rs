@@ -8,6 +8,7 @@
 mod announced;
 mod change;
 mod cluster;
+mod loopback;
 pub(crate) mod segment;
 pub(crate) mod steps;
 
@@ -36,6 +37,7 @@ struct Flags {
     router: RouterKind,
     seed: Option<u64>,
     kubernetes: bool,
+    loopback: bool,
     kubelab: Option<PathBuf>,
     keep: bool,
     down: bool,
@@ -48,6 +50,7 @@ impl Flags {
             router: RouterKind::Bird,
             seed: None,
             kubernetes: false,
+            loopback: false,
             kubelab: None,
             keep: false,
             down: false,
@@ -69,6 +72,7 @@ impl Flags {
                     flags.seed = Some(seed.context("--seed needs a number")?);
                 }
                 "--kubernetes" => flags.kubernetes = true,
+                "--loopback" => flags.loopback = true,
                 "--kubelab" => {
                     flags.kubelab = Some(args.next().context("--kubelab needs a folder")?.into());
                 }
@@ -77,7 +81,7 @@ impl Flags {
                 // Consent to install; there is nothing left to install here.
                 "--yes" => {}
                 other => bail!(
-                    "there is no flag `{other}`; it takes --kubernetes, --router, --seed, --keep, --down, --yes"
+                    "there is no flag `{other}`; it takes --kubernetes, --loopback, --router, --seed, --keep, --down, --yes"
                 ),
             }
         }
@@ -120,6 +124,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
             .context("--ringbolt PROGRAM is needed")?,
     )?;
     netns::catch_interrupts();
+    if flags.loopback {
+        return loopback::run(ringbolt);
+    }
     let started = Instant::now();
     let plan = Plan::draw(flags.seed);
     println!(

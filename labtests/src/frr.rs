@@ -27,6 +27,12 @@ pub(crate) struct Frr {
     sockets: PathBuf,
 }
 
+/// Whether this user namespace maps a single user.
+fn is_only_user() -> Result<bool> {
+    let map = fs::read_to_string("/proc/self/uid_map")?;
+    Ok(map.split_whitespace().nth(2) == Some("1"))
+}
+
 impl Frr {
     /// Starts FRR as a router that learns from its neighbours and installs all equal paths.
     pub(crate) fn start(
@@ -37,12 +43,16 @@ impl Frr {
     ) -> Result<Self> {
         let sockets = folder.join("frr");
         fs::create_dir_all(&sockets)?;
-        run(Command::new("chown").arg("frr:frr").arg(&sockets))?;
+        // In a user namespace with one user there is no `frr`; the daemons may stay who they are.
+        let user = if is_only_user()? { "root" } else { "frr" };
+        run(Command::new("chown")
+            .arg(format!("{user}:{user}"))
+            .arg(&sockets))?;
         let daemon = |name: &str, configuration: &str| {
             let file = folder.join(format!("{name}.conf"));
             fs::write(&file, configuration)?;
             let mut command = space.command(Path::new(BIN).join(name));
-            command.args(["-u", "frr", "-g", "frr"]);
+            command.args(["-u", user, "-g", user]);
             command
                 .arg("-f")
                 .arg(&file)

@@ -1,7 +1,6 @@
 //! `demo`: installs what the story needs, builds Ringbolt as the caller, and runs `labtests demo`.
 
-use std::process::Command;
-
+use crate::ground::Ground;
 use crate::setup::{self, Consent, Purpose, kubelab};
 use crate::workspace::{Profile, Workspace, run_through};
 use crate::{Failure, Outcome};
@@ -9,24 +8,41 @@ use crate::{Failure, Outcome};
 pub(crate) fn run(args: &[String]) -> Outcome {
     let workspace = Workspace::open();
     let router = router(args)?;
-    workspace.caller.require_root("demo")?;
-    if !args.iter().any(|arg| arg == "--down") {
-        setup::install(
+    let ground = Ground::find(&workspace.caller);
+    let kubernetes = args.iter().any(|arg| arg == "--kubernetes");
+    if kubernetes && matches!(ground, Ground::Loopback(_)) {
+        workspace.caller.require_root("demo --kubernetes")?;
+    }
+    let down = args.iter().any(|arg| arg == "--down");
+    let mut more = Vec::new();
+    match &ground {
+        Ground::Root if down => {}
+        Ground::Root => setup::install(
             &workspace.caller,
             &[Purpose::Lab, router],
             Consent::from_args(args),
-        )?;
+        )?,
+        Ground::UserNamespace | Ground::Loopback(_) => {
+            ground
+                .explain()
+                .iter()
+                .for_each(|told| println!("demo: {told}"));
+            if router == Purpose::Bird && !setup::is_installed("bird") {
+                println!("demo: BIRD is not installed; Ringbolt is the router");
+                more.extend(["--router", "ringbolt"]);
+            }
+            if matches!(ground, Ground::Loopback(_)) {
+                more.push("--loopback");
+            }
+        }
     }
-    let kubernetes = args.iter().any(|arg| arg == "--kubernetes");
     let kubelab = kubernetes.then(|| kubelab::find_or_build(&workspace));
     let kubelab = kubelab.transpose()?;
     let programs = workspace.build(&["labtests", "ringbolt"], Profile::Dev)?;
-    let mut command = Command::new(&programs["labtests"]);
-    command
-        .arg("demo")
-        .arg("--ringbolt")
-        .arg(&programs["ringbolt"])
-        .args(args);
+    let ringbolt = programs["ringbolt"].display().to_string();
+    let words = ["demo", "--ringbolt", &ringbolt].into_iter();
+    let words = words.chain(args.iter().map(String::as_str)).chain(more);
+    let mut command = ground.command(&programs["labtests"], words);
     if let Some(kubelab) = kubelab {
         kubelab.tell(&mut command);
     }

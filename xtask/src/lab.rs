@@ -2,24 +2,39 @@
 
 use std::process::Command;
 
+use crate::ground::Ground;
 use crate::setup::{self, Consent, Purpose, kubelab};
 use crate::workspace::{Profile, Workspace, run_through};
 use crate::{Failure, Outcome};
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let workspace = Workspace::open();
-    if !args.iter().any(|arg| arg == "--list") {
-        workspace.caller.require_root("lab")?;
-        setup::install(&workspace.caller, Purpose::TESTS, Consent::from_args(args))?;
+    let list = args.iter().any(|arg| arg == "--list");
+    let ground = Ground::find(&workspace.caller);
+    if !list {
+        match &ground {
+            Ground::Root => {
+                setup::install(&workspace.caller, Purpose::TESTS, Consent::from_args(args))?;
+            }
+            Ground::UserNamespace => {
+                ground
+                    .explain()
+                    .iter()
+                    .for_each(|told| println!("lab: {told}"));
+            }
+            Ground::Loopback(_) => workspace.caller.require_root("lab")?,
+        }
     }
     let programs = workspace.build(&["labtests", "ringbolt"], Profile::Dev)?;
-    let mut command = Command::new(&programs["labtests"]);
-    command
-        .arg("run")
-        .arg("--ringbolt")
-        .arg(&programs["ringbolt"])
-        .args(args.iter().filter(|arg| *arg != "--yes"));
-    if !args.iter().any(|arg| arg == "--list") {
+    let ringbolt = programs["ringbolt"].display().to_string();
+    let words = ["run", "--ringbolt", &ringbolt].into_iter();
+    let words = words.chain(
+        args.iter()
+            .map(String::as_str)
+            .filter(|arg| *arg != "--yes"),
+    );
+    let mut command = ground.command(&programs["labtests"], words);
+    if !list {
         tell_kubelab(&workspace, &mut command);
     }
     run_through(&mut command)

@@ -15,6 +15,7 @@ mod caller;
 mod crds;
 mod demo;
 mod fsm_table;
+mod ground;
 mod image;
 mod lab;
 mod setup;
@@ -31,13 +32,13 @@ cargo xtask VERB [flags]
             builds Ringbolt, makes a lab of network namespaces and shows a Service becoming reachable,
             step by step. --kubernetes does so with the objects in a real API server and kube-proxy on every
             node, and adds three steps. --seed draws other addresses, names, AS numbers and 2 to 6 nodes; --keep leaves
-            the lab standing and says how to look around; --down removes it.            (root)
+            the lab standing and says how to look around; --down removes it.            (*)
   test [--yes]
-            everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (root for the labs)
+            everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (*)
   lab [--filter TEXT] [--list]
-            the labs alone: scenarios against real routers in network namespaces.       (root)
+            the labs alone: scenarios against real routers in network namespaces.       (*)
   bench NAME [--json FILE]
-            a benchmark beside its reference daemons, in a release build. NAME: originate.  (root)
+            a benchmark beside its reference daemons, in a release build. NAME: originate or alloc.  (root)
   setup [--yes]
             installs what the verbs above need (Debian packages) and stops the services that apt starts.  (root)
   setup kubelab
@@ -50,8 +51,11 @@ cargo xtask VERB [flags]
   image [--name NAME:TAG] [--out FILE] [--dev] | --check FILE
             writes an OCI image of the static program as a tar file, without a container engine; or looks whether
             one holds together and runs. --dev takes the development build.
+  ground    says where labs run for this user: root, a user namespace, or loopback.
   tidy      checks the rules of the house that no compiler knows.
 
+(*) Root installs what is missing. An ordinary user runs the labs in a user namespace, where that is allowed, with
+what is installed; else demo and test show the BGP part on loopback. What is replaced is said.
 --yes (or CI=true) answers the question before packages are installed.
 Exit codes: 0 all is well, 1 something failed, 2 it was called wrongly or lacks a privilege.
 ";
@@ -104,6 +108,10 @@ fn run(verb: &str, rest: &[String]) -> Outcome {
     match verb {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
+        "ground" => {
+            println!("{}", ground::Ground::find(&caller::Caller::detect()));
+            Ok(())
+        }
         "lab" => lab::run(rest),
         "bench" => bench::run(rest),
         "setup" => setup::run(rest),

@@ -192,7 +192,7 @@ pub(crate) fn install(caller: &Caller, purposes: &[Purpose], consent: Consent) -
 }
 
 /// `NAME` in the usual folders, or `NAME@FOLDER` below /usr/lib.
-fn is_installed(name: &str) -> bool {
+pub(crate) fn is_installed(name: &str) -> bool {
     match name.split_once('@') {
         Some((program, folder)) => Path::new("/usr/lib").join(folder).join(program).exists(),
         None => FOLDERS

@@ -1,0 +1,109 @@
+//! Where labs run: as root; for an ordinary user in a user namespace of its own, where that is allowed; else on
+//! loopback, where BGP alone can be shown.
+//!
+//! Says what is replaced. Knows nothing of what the labs do.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::caller::Caller;
+
+#[cfg(test)]
+mod tests;
+
+/// What a lab stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// The real thing.
+    Root,
+    /// A user namespace in which this user is root: network namespaces of its own, one uid, no apt.
+    UserNamespace,
+    /// No namespaces; the reason is the system's.
+    Loopback(String),
+}
+
+/// The flags of unshare(1): root in it, own networks, mounts and processes, and nothing left when it ends.
+const UNSHARE: [&str; 8] = [
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+];
+/// `ip netns` keeps names below /run, which is another user's. Programs that only root calls are not on every PATH.
+const ENTER: &str = r#"mount -t tmpfs tmpfs /run && PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
+
+impl Ground {
+    /// Tries what this user may do.
+    pub(crate) fn find(caller: &Caller) -> Self {
+        if caller.is_root() {
+            return Self::Root;
+        }
+        let mut attempt = Self::enter();
+        attempt.args(["-c", "mount -t tmpfs tmpfs /run && ip link set lo up"]);
+        let output = attempt.stdin(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => Self::UserNamespace,
+            Ok(output) => {
+                let words = String::from_utf8_lossy(&output.stderr);
+                let first = words.lines().next().unwrap_or("unshare failed");
+                Self::Loopback(first.to_owned())
+            }
+            Err(error) => Self::Loopback(format!("unshare: {error}")),
+        }
+    }
+
+    fn enter() -> Command {
+        let mut command = Command::new("unshare");
+        command.args(UNSHARE).arg("sh");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+        command
+    }
+
+    /// A program with arguments, to run on this ground.
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        program: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        match self {
+            Self::Root | Self::Loopback(_) => {
+                let mut command = Command::new(program);
+                command.args(args);
+                command
+            }
+            Self::UserNamespace => {
+                let mut command = Self::enter();
+                command.args(["-c", ENTER]).arg(program).args(args);
+                command
+            }
+        }
+    }
+
+    /// What an ordinary user is told before a lab begins.
+    pub(crate) fn explain(&self) -> Option<String> {
+        match self {
+            Self::Root => None,
+            Self::UserNamespace => Some(
+                "not root: the lab runs in a user namespace; nothing is installed, and programs run as one user"
+                    .to_owned(),
+            ),
+            Self::Loopback(why) => Some(format!(
+                "not root, and no user namespaces here ({why}): the BGP part runs on loopback addresses; layer 2, \
+                 traffic and node failure are left out"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explain().unwrap_or_else(|| "root".to_owned()))
+    }
+}

@@ -1,0 +1,182 @@
+//! The step that tries what an ordinary user is promised, as root runs it: a user of its own runs the demo in a user
+//! namespace, and once more where such namespaces are refused.
+//!
+//! The user is a number without a name, rights or home; it reads copies of the programs in a folder of its own.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::tally::Tally;
+use crate::ground::Ground;
+use crate::workspace::{Profile, Workspace};
+
+/// A uid and gid that nobody has.
+const NOBODY: u32 = 54_321;
+
+/// Runs the step. Without the programs it stands on, it is a counted skip.
+pub(super) fn run(workspace: &Workspace) -> Tally {
+    match Stage::new(workspace) {
+        Ok(stage) => {
+            let mut tally = stage.in_a_namespace();
+            tally += stage.refused();
+            tally
+        }
+        Err(error) => {
+            println!("ordinary user: {error}");
+            Tally::failed(1)
+        }
+    }
+}
+
+/// The user's folder, with the programs.
+struct Stage {
+    folder: PathBuf,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+impl Stage {
+    fn new(workspace: &Workspace) -> io::Result<Self> {
+        let programs = workspace.build(&["labtests", "ringbolt"], Profile::Dev);
+        let programs = programs.map_err(|_| io::Error::other("the programs cannot be built"))?;
+        let folder = std::env::temp_dir().join(format!("ringbolt-user-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let stage = Self { folder };
+        let own = std::env::current_exe()?;
+        let copied = [
+            ("xtask", own.as_path()),
+            ("labtests", programs["labtests"].as_path()),
+            ("ringbolt", programs["ringbolt"].as_path()),
+        ];
+        for (name, from) in copied {
+            let to = stage.folder.join(name);
+            fs::copy(from, &to)?;
+            fs::set_permissions(&to, Permissions::from_mode(0o755))?;
+        }
+        chown(&stage.folder, Some(NOBODY), Some(NOBODY))?;
+        Ok(stage)
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A command, run as the user.
+    fn as_user(&self, command: &Command) -> Command {
+        let mut wrapped = Command::new("setpriv");
+        let id = NOBODY.to_string();
+        wrapped.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]);
+        wrapped.arg(command.get_program()).args(command.get_args());
+        wrapped.env_clear();
+        wrapped.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+        wrapped
+            .env("HOME", &self.folder)
+            .env("TMPDIR", &self.folder);
+        wrapped.current_dir(&self.folder);
+        wrapped
+    }
+
+    /// What the user is told about the ground, by the program that decides it.
+    fn ground(&self) -> Command {
+        let mut ask = Command::new(self.program("xtask"));
+        ask.arg("ground");
+        self.as_user(&ask)
+    }
+
+    fn demo(&self, ground: &Ground, more: &[&str]) -> Command {
+        let ringbolt = self.program("ringbolt").display().to_string();
+        let words = ["demo", "--ringbolt", &ringbolt];
+        let words = words.iter().chain(more);
+        self.as_user(&ground.command(&self.program("labtests"), words))
+    }
+
+    fn in_a_namespace(&self) -> Tally {
+        let told = said(self.ground());
+        if !told.contains("user namespace;") {
+            println!("SKIPPED: this machine gives ordinary users no namespaces: {told}");
+            return Tally::skipped(1);
+        }
+        passes(
+            "the demo as an ordinary user",
+            &mut self.demo(&Ground::UserNamespace, &[]),
+        )
+    }
+
+    /// In a namespace that allows no further ones.
+    fn refused(&self) -> Tally {
+        let ground = Ground::Loopback(String::new());
+        let told = confined(&self.ground()).and_then(|child| {
+            let output = child.wait_with_output()?;
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        });
+        match told {
+            Ok(told) if told.contains("loopback") => {}
+            Ok(told) => {
+                println!("where namespaces are refused, a user is told: {told}");
+                return Tally::failed(1);
+            }
+            Err(error) => {
+                println!("a confined user cannot be made: {error}");
+                return Tally::failed(1);
+            }
+        }
+        passes(
+            "the demo on loopback",
+            &mut self.demo(&ground, &["--loopback"]),
+        )
+    }
+}
+
+fn said(mut command: Command) -> String {
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn passes(what: &str, command: &mut Command) -> Tally {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Tally::passed(1),
+        Ok(status) => {
+            println!("{what}: {status}");
+            Tally::failed(1)
+        }
+        Err(error) => {
+            println!("{what}: {error}");
+            Tally::failed(1)
+        }
+    }
+}
+
+/// Starts a command in a user namespace that has all users of this machine and allows no further namespace.
+fn confined(command: &Command) -> io::Result<Child> {
+    const SCRIPT: &str =
+        r#"read -r _ && echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@""#;
+    let mut outer = Command::new("unshare");
+    outer.args(["--user", "sh", "-c", SCRIPT]);
+    outer.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    let mut child = outer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let process = Path::new("/proc").join(child.id().to_string());
+    // The namespace is there when it is another than ours.
+    let ours = fs::read_link("/proc/self/ns/user")?;
+    while fs::read_link(process.join("ns/user"))? == ours {
+        std::thread::yield_now();
+    }
+    for map in ["uid_map", "gid_map"] {
+        fs::write(process.join(map), "0 0 65536\n")?;
+    }
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(b"\n")?;
+    }
+    Ok(child)
+}

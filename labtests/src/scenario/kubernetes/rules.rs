@@ -3,13 +3,17 @@
 
 mod faults;
 mod lifecycle;
+mod outages;
 mod selection;
 mod stage;
 mod status;
+mod terms;
 
 use super::KubeScenario;
 
 pub(super) use faults::FAULTS;
+pub(super) use outages::OUTAGES;
+pub(super) use terms::TERMS;
 
 macro_rules! scenarios {
     ($($module:ident :: $name:ident),* $(,)?) => {

@@ -26,7 +26,7 @@ pub(in crate::scenario) const FAULTS: &[KubeScenario] = scenarios![
 /// A lease runs for 15 s, is looked for every 5 s, and is held for one more look before it is used.
 const TAKE_OVER: Duration = Duration::from_secs(60);
 
-fn controller(
+pub(super) fn controller(
     lab: &KubeLab,
     plane: &ControlPlane,
     name: &str,
@@ -41,7 +41,7 @@ fn controller(
 }
 
 /// Creates Services `web-0`… all at once.
-fn create(stage: &Stage<'_>, count: usize) -> Result<()> {
+pub(super) fn create(stage: &Stage<'_>, count: usize) -> Result<()> {
     let services: Vec<Value> = (0..count)
         .map(|number| {
             json!({
@@ -54,13 +54,28 @@ fn create(stage: &Stage<'_>, count: usize) -> Result<()> {
             })
         })
         .collect();
-    services
-        .iter()
-        .try_for_each(|service| stage.plane.create(service).map(drop))
+    // Several hands: a controller that is slow to see its own writes meets the next Service before.
+    let hands = 8;
+    std::thread::scope(|scope| {
+        let started: Vec<_> = services
+            .chunks(services.len().div_ceil(hands).max(1))
+            .map(|some| {
+                scope.spawn(|| {
+                    some.iter()
+                        .try_for_each(|service| stage.plane.create(service).map(drop))
+                })
+            })
+            .collect();
+        for hand in started {
+            hand.join()
+                .map_err(|_| anyhow::anyhow!("a hand has died"))??;
+        }
+        Ok(())
+    })
 }
 
 /// The addresses of all Services of the stage, once each has one. No two may be alike.
-fn all_addresses(stage: &Stage<'_>, count: usize) -> Result<BTreeSet<String>> {
+pub(super) fn all_addresses(stage: &Stage<'_>, count: usize) -> Result<BTreeSet<String>> {
     let limit = LIMIT * 3;
     wait_for(&format!("{count} Services have addresses"), limit, || {
         let services = stage.plane.list(&Resource::service(), Some(&stage.space))?;
@@ -81,7 +96,7 @@ fn all_addresses(stage: &Stage<'_>, count: usize) -> Result<BTreeSet<String>> {
 }
 
 /// That claims and statuses say the same: nothing leaked, nothing is held for nobody.
-fn consistent(stage: &Stage<'_>, given: &BTreeSet<String>) -> Result<()> {
+pub(super) fn consistent(stage: &Stage<'_>, given: &BTreeSet<String>) -> Result<()> {
     wait_for("claims and statuses agree", LIMIT, || {
         let claims = stage
             .plane

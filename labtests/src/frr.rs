@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::netns::{Netns, run};
-use crate::process::{Daemon, Kept};
+use crate::process::{Daemon, Kept, require_users};
 use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
 
@@ -41,6 +41,8 @@ impl Frr {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
+        // Its daemons change to a user of their own.
+        require_users("FRR")?;
         let sockets = folder.join("frr");
         fs::create_dir_all(&sockets)?;
         // In a user namespace with one user there is no `frr`; the daemons may stay who they are.

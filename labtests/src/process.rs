@@ -1,5 +1,6 @@
 //! A process of the lab: started in a namespace, its output in a file, ended with the lab.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,36 @@ use anyhow::{Context, Result};
 
 use crate::netns::{Signal, signal};
 use crate::wait::{Hopeless, wait_for};
+
+/// Something that this machine, or this person, does not have: what needs it is skipped, and says so.
+#[derive(Debug)]
+pub(crate) struct NotHere(pub(crate) String);
+
+impl fmt::Display for NotHere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotHere {}
+
+/// Refuses where root is the only user there is: an ordinary person's user namespace.
+pub(crate) fn require_users(program: &str) -> Result<()> {
+    let map = fs::read_to_string("/proc/self/uid_map")?;
+    if is_whole(&map) {
+        return Ok(());
+    }
+    let why = format!("{program} needs a user of its own, and a user namespace has one user only");
+    Err(NotHere(why).into())
+}
+
+/// Reads /proc/PID/uid_map: every user, or a few.
+fn is_whole(map: &str) -> bool {
+    let counts = map
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    counts.sum::<u64>() > 1
+}
 
 /// Whether a lab outlives the process that made it. Shared by the lab and everything in it.
 #[derive(Debug, Clone, Default)]
@@ -130,3 +161,6 @@ impl Drop for Daemon {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ use crate::netns;
 use crate::node::Ringbolt;
 use crate::place::Ground;
 use crate::plan::Plan;
+use crate::process::NotHere;
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind};
 use crate::story::{Story, start_router};
@@ -120,6 +121,10 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         let took = began.elapsed().as_secs_f64();
         match outcome {
             Ok(()) => println!("scenario {name} ok ({took:.1} s)"),
+            Err(error) if error.chain().any(|cause| cause.is::<NotHere>()) => {
+                println!("scenario {name} SKIPPED: {error:#}");
+                skipped += 1;
+            }
             Err(error) => {
                 println!("scenario {name} FAILED ({took:.1} s): {error:#}");
                 failed.push(name);

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::change::{BROKEN, BROKEN_FILE};
-use super::segment::{DEATH_MAX, SERVICE, neighbour, node_at, wait_owner};
+use super::segment::{DEATH_MAX, SERVICE, counted, neighbour, node_at, wait_owner};
 use super::steps::{Verdict, verdict};
-use crate::client::{Transport, ask};
+use crate::client::{Stream, Transport, ask};
 use crate::kubelab::{ControlPlane, Resource, User};
 use crate::manifests::{self, Policy, SERVICE_PORT};
 use crate::node::{CONTROLLER_HTTP, http_get};
@@ -43,6 +43,8 @@ pub(super) fn external_addresses(
     Ok(shown.lines().map(str::to_owned).collect())
 }
 
+/// Datagrams a second while the API server is away.
+const RATE: u32 = 100;
 /// Until the router has lost a session that nobody keeps alive (9 s), and a little more.
 const LONGER_THAN_HOLD: Duration = Duration::from_secs(11);
 pub(super) fn broken_object(story: &mut Story) -> Result<Verdict> {
@@ -159,13 +161,14 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
     let before = story.picture()?;
     let [printer, _] = story.addresses(SERVICE)?;
     let [web, _] = story.addresses("web")?;
+    let to = SocketAddr::new(web, SERVICE_PORT);
+    let stream = story
+        .forwards()
+        .then(|| Stream::start(&story.rack.client, to, RATE));
+    let stream = stream.transpose()?;
     plane(story)?.api_server().kill()?;
-    holds_for("routes and answers stay", LONGER_THAN_HOLD, || {
+    holds_for("routes stay", LONGER_THAN_HOLD, || {
         ensure!(story.router.table()? == before.1, "routes changed");
-        if story.forwards() {
-            let to = SocketAddr::new(web, SERVICE_PORT);
-            ask(&story.rack.client, Transport::Tcp, to)?;
-        }
         Ok(())
     })?;
     let mut evidence = vec![format!(
@@ -173,6 +176,11 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
         LONGER_THAN_HOLD.as_secs(),
         before.1.len()
     )];
+    if let Some(stream) = stream {
+        let account = stream.finish()?;
+        ensure!(account.lost() == 0, "{}", counted(&account));
+        evidence.push(format!("client: UDP {to}: {}", counted(&account)));
+    }
     let (owner, _) = wait_owner(story, printer)?;
     evidence.push(fail_over(story, &owner, printer)?);
     evidence.push(restart_without_server(story, &owner)?);

@@ -176,7 +176,7 @@ fn revive(story: &mut Story, node: &str) -> Result<()> {
     story.wait_sessions()
 }
 
-fn counted(account: &Account) -> String {
+pub(super) fn counted(account: &Account) -> String {
     format!(
         "{} of {} datagrams answered",
         account.answered, account.sent

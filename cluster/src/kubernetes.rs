@@ -22,6 +22,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::calls::{CallCounts, Calls, Verb};
@@ -45,6 +46,7 @@ mod follow;
 mod leadership;
 mod outlook;
 mod pace;
+mod patch;
 mod record;
 mod reflector;
 mod resource;
@@ -59,6 +61,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const CONFIGURED: Duration = Duration::from_secs(5);
 /// How long who looks once waits for everything.
 const READ_ALL: Duration = Duration::from_secs(20);
+
+/// How long the last write of a view may take.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Which API server, as whom, and what for.
 #[derive(Clone, Debug)]
@@ -134,6 +139,7 @@ struct Api {
     link: watch::Receiver<Option<Link>>,
     /// Kinds that are followed.
     followed: Mutex<BTreeSet<Kind>>,
+    followers: TaskTracker,
     end: CancellationToken,
 }
 
@@ -201,6 +207,13 @@ impl Kubernetes {
 
     pub(crate) fn identity(&self) -> watch::Receiver<Option<ClusterId>> {
         self.api.outlook.identity()
+    }
+
+    /// Follows nothing any more, and has written down what was told.
+    pub(crate) async fn finish(&self) {
+        self.api.end.cancel();
+        self.api.followers.close();
+        let _late = timeout(LAST_WRITE, self.api.followers.wait()).await;
     }
 
     pub(crate) fn calls(&self) -> CallCounts {
@@ -285,6 +298,7 @@ impl Api {
             series: Mutex::default(),
             link,
             followed: Mutex::default(),
+            followers: TaskTracker::new(),
             end: CancellationToken::new(),
         })
     }
@@ -306,7 +320,7 @@ impl Api {
         if kind == Kind::Secret {
             tokio::spawn(secrets::read(Arc::clone(self)));
         } else {
-            tokio::spawn(follow::follow(Arc::clone(self), kind));
+            self.followers.spawn(follow::follow(Arc::clone(self), kind));
         }
     }
 

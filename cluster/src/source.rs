@@ -130,6 +130,15 @@ impl Cluster {
         }
     }
 
+    /// To be called at an orderly end: nothing is followed any more, and what a restart would go by is on
+    /// disk.
+    pub async fn finish(&self) {
+        match &self.back_end {
+            BackEnd::Directory(_) => {}
+            BackEnd::Kubernetes(kubernetes) => kubernetes.finish().await,
+        }
+    }
+
     /// What the source holds that could not be used, newest state. Empty is good.
     pub fn problems(&self) -> watch::Receiver<Arc<[SourceProblem]>> {
         match &self.back_end {

@@ -16,7 +16,7 @@ use ringbolt_l2_net::Stats as L2Stats;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::keys::KeySource;
 use crate::metrics::Metrics;
@@ -29,14 +29,18 @@ const GAP_MIN: Duration = Duration::from_millis(200);
 const SHARE: u32 = 20;
 /// How long an object is not written while the source is still read: what it would say is over in a moment.
 const READING_PATIENCE: Duration = Duration::from_secs(5);
-/// Wait after a write that failed.
+/// Wait after a write that failed; doubled with each further one, up to the longest.
 const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(16);
 /// How long after a write was begun its end is looked for.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long the last write of a process may take.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 /// Counters alone make a new report only this often.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;
 
 /// What a report needs beside the planner.
 pub(crate) struct Outside<'a> {
@@ -75,6 +79,9 @@ pub(crate) struct Reporter {
     shown: Option<Shown>,
     written: Option<(Instant, SpeakerStatus)>,
     writing: Option<Writing>,
+    /// Writes that failed since the last that did not, and no write before this.
+    failures: u32,
+    retry_at: Instant,
     started: Instant,
     /// When the next report is due, if one is.
     due: Option<Instant>,
@@ -94,6 +101,8 @@ impl Reporter {
             shown: None,
             written: None,
             writing: None,
+            failures: 0,
+            retry_at: now,
             started: now,
             due: Some(now),
             not_before: now,
@@ -166,6 +175,9 @@ impl Reporter {
         if let Some(again) = self.collect(now).await {
             return Some(again);
         }
+        if now < self.retry_at {
+            return Some(self.retry_at);
+        }
         let status = speaker.status.as_ref()?;
         let patience = self.started + READING_PATIENCE;
         if matches!(phase, Phase::Reading(_)) && now < patience {
@@ -199,12 +211,22 @@ impl Reporter {
         match writing.task.await {
             Ok(Ok(())) => {
                 debug!("wrote the Speaker object");
+                if self.failures > 0 {
+                    info!(failures = self.failures, "the Speaker object is written again");
+                }
+                self.failures = 0;
                 self.written = Some((writing.began, writing.status));
                 None
             }
             Ok(Err(error)) => {
-                warn!(%error, "cannot write the Speaker object");
-                Some(now + RETRY)
+                if self.failures == 0 {
+                    warn!(%error, "cannot write the Speaker object; trying on");
+                } else {
+                    debug!(%error, "cannot write the Speaker object");
+                }
+                self.retry_at = now + pause(self.failures);
+                self.failures = self.failures.saturating_add(1);
+                Some(self.retry_at)
             }
             // It was cancelled with the runtime.
             Err(_) => None,
@@ -283,6 +305,12 @@ fn same_segments(before: Option<&L2Stats>, after: Option<&L2Stats>) -> bool {
         && before.interfaces == after.interfaces
         && before.failures == after.failures
         && conditions(before) == conditions(after)
+}
+
+/// How long to wait after a failure that so many came before.
+fn pause(failures: u32) -> Duration {
+    let doubled = RETRY.saturating_mul(1_u32 << failures.min(10));
+    doubled.min(RETRY_MAX)
 }
 
 /// Whether two statuses say the same; when they were written is not a statement.

@@ -268,7 +268,12 @@ impl Speaker {
                 layer2.leave().await;
             }
         };
-        tokio::join!(routing, layer2, self.reporter.finish());
+        tokio::join!(
+            routing,
+            layer2,
+            self.reporter.finish(),
+            self.cluster.finish()
+        );
         info!("said goodbye");
     }
 }

@@ -13,17 +13,18 @@ use ringbolt_config::{Kind, Object, ObjectRef, object};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
-use tracing::{info, warn};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Api;
 use super::call::{Call, CallError, spread};
-use super::record::{self, Owner, Record, View};
+use super::record::{self, Place, Record};
 use super::reflector::{Ask, Event, Failure, Item, Page, Reading, Reflector, Told};
 use super::resource::{Freshness, Resource};
 use crate::calls::Verb;
 use crate::hub::Publication;
 use crate::source::{Role, Trouble};
+
+mod earlier;
 
 /// How long the server is asked to keep a watch open, in seconds, before the spread.
 const WATCH: u64 = 290;
@@ -35,9 +36,6 @@ const LONGEST_EVENT: usize = 16 << 20;
 /// Many speakers ask less often than few controllers.
 const MAX_AGE_CONTROLLER: Duration = Duration::from_secs(600);
 const MAX_AGE_SPEAKER: Duration = Duration::from_secs(1800);
-
-/// How long a speaker that has an earlier view waits for the API server before it uses that.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Follows a kind for as long as the cluster is held.
 pub(super) async fn follow(api: Arc<Api>, kind: Kind) {
@@ -57,7 +55,11 @@ struct Follower {
     reflector: Reflector,
     /// What a restart without an API server would go by; speakers alone keep that.
     record: Option<Record>,
+    /// Where an earlier process may have left a view that has not been looked at.
+    earlier: Option<Place>,
     confirm_at: Instant,
+    /// When the server has last said something.
+    heard: Timestamp,
     started: Instant,
 }
 
@@ -76,81 +78,11 @@ impl Follower {
             reflector: Reflector::new(freshness, max_age, seed, BTreeSet::new()),
             resource,
             record: None,
+            earlier: None,
+            heard: Timestamp::now(),
             confirm_at: Instant::now() + record::EVERY,
             started: Instant::now(),
             api,
-        }
-    }
-
-    /// Begins with what an earlier process has left, if nobody answers.
-    async fn restore(&mut self) {
-        let settings = &self.api.settings;
-        let (Some(folder), Some(node)) = (settings.snapshot.clone(), settings.node.clone()) else {
-            return;
-        };
-        let deadline = Instant::now() + PATIENCE;
-        // Without a configuration there is no telling whose view is wanted.
-        let Some(server) = self.api.server().await else {
-            return;
-        };
-        let node = node.to_string();
-        let record = Record::new(&folder, self.kind(), Owner { server, node });
-        let path = self.resource.probe();
-        let probe = Call::new(Verb::List, self.kind().plural(), path);
-        let answered = timeout_at(deadline, async {
-            while self.api.bytes(&probe).await.is_err() {
-                sleep(Duration::from_millis(200)).await;
-            }
-        });
-        if answered.await.is_err() {
-            let earlier = self.api.patiently(move || {
-                let view = record.read(Timestamp::now());
-                (record, view)
-            });
-            let Some((record, view)) = earlier.await else {
-                return;
-            };
-            self.record = Some(record);
-            match view {
-                Ok(view) => self.use_view(view),
-                Err(why) => {
-                    warn!(kind = %self.kind(), %why, "the view of an earlier process is not used");
-                }
-            }
-        } else {
-            self.record = Some(record);
-        }
-    }
-
-    fn use_view(&mut self, view: View) {
-        info!(
-            kind = %self.kind(), objects = view.objects.len(),
-            "the API server does not answer; going on with the view of an earlier process"
-        );
-        if let Some(cluster) = view.cluster {
-            self.api.outlook.was(&cluster);
-        }
-        let names = view.objects.iter().map(Object::object_ref).collect();
-        self.reflector.remember(names);
-        let objects = view.objects.into_iter().map(Publication::Object);
-        self.api.hub.publish(objects);
-        self.api.hub.restored(self.kind());
-    }
-
-    /// Has it written down that what was told is so.
-    async fn confirm(&mut self) {
-        self.confirm_at = Instant::now() + record::EVERY;
-        let cluster = self.api.outlook.known();
-        let job = self
-            .record
-            .as_mut()
-            .and_then(|record| record.confirm(Timestamp::now(), cluster));
-        self.store(job).await;
-    }
-
-    async fn store(&self, job: Option<record::Job>) {
-        if let Some(job) = job {
-            self.api.patiently(move || job.carry_out()).await;
         }
     }
 
@@ -172,6 +104,7 @@ impl Follower {
                 Ask::Watch { version } => self.watch(&version).await,
             }
             self.tell().await;
+            self.lose_patience().await;
         }
     }
 
@@ -195,6 +128,7 @@ impl Follower {
         match answer {
             Ok(page) => {
                 let now = self.now();
+                self.heard = Timestamp::now();
                 self.api.outlook.reached(self.kind());
                 self.reflector.page(page, now);
             }
@@ -229,6 +163,7 @@ impl Follower {
             Ok(response) => response.into_body(),
             Err(error) => return self.refused(Verb::Watch, &error),
         };
+        self.heard = Timestamp::now();
         self.api.outlook.reached(self.kind());
         let now = self.now();
         self.reflector.watch_opened(now);
@@ -269,6 +204,7 @@ impl Follower {
                 None => return Some(Failure::Ended),
                 Some(Ok(frame)) => frame,
             };
+            self.heard = Timestamp::now();
             let Ok(bytes) = frame.into_data() else {
                 continue;
             };
@@ -297,9 +233,7 @@ impl Follower {
 
     async fn tell(&mut self) {
         let told = self.reflector.told();
-        if matches!(self.reflector.next().ask, Ask::Watch { .. }) {
-            self.listed().await;
-        }
+        self.keep().await;
         if told.is_empty() {
             return;
         }
@@ -325,16 +259,6 @@ impl Follower {
         if complete {
             self.api.hub.synced(&[self.kind()]);
         }
-    }
-
-    /// A list that has come to its end is the view to begin with.
-    async fn listed(&mut self) {
-        let cluster = self.api.outlook.known();
-        let job = self
-            .record
-            .as_mut()
-            .and_then(|record| record.complete(Timestamp::now(), cluster));
-        self.store(job).await;
     }
 
     fn read_page(&mut self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
@@ -397,10 +321,8 @@ impl Follower {
     /// stays (the item says only that it exists).
     fn item(&mut self, mut value: Value) -> Option<Item> {
         let name = self.name(&value)?;
-        prune(self.kind(), &mut value);
-        if let Some(record) = &mut self.record {
-            record.put(&name, &value);
-        }
+        prune(self.kind(), self.api.settings.role, &mut value);
+        let recorded = self.record.is_some().then(|| value.clone());
         let object = match object::decode(self.kind(), value) {
             Ok(object) => {
                 self.api.outlook.understood(&name);
@@ -411,17 +333,30 @@ impl Follower {
                 None
             }
         };
-        Some(Item { name, object })
+        let item = Item { name, object };
+        if let (Some(record), Some(value)) = (&mut self.record, recorded)
+            && item.object.is_some()
+            && selected(&item)
+        {
+            record.put(&item.name, &value);
+        }
+        Some(item)
     }
 }
 
 /// Removes what nobody here reads and what is large, before it is decoded.
-fn prune(kind: Kind, value: &mut Value) {
-    // Who wrote a Service's status is read from there.
-    if kind != Kind::Service
-        && let Some(metadata) = value["metadata"].as_object_mut()
-    {
-        metadata.remove("managedFields");
+fn prune(kind: Kind, role: Role, value: &mut Value) {
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        // Who wrote a Service's status is read from there, by those who write it too.
+        if kind != Kind::Service || role == Role::Speaker {
+            metadata.remove("managedFields");
+        }
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
     }
     if kind == Kind::Node
         && let Some(status) = value["status"].as_object_mut()

@@ -120,6 +120,23 @@ impl Outlook {
         self.change(|state| state.objects.remove(name).is_some());
     }
 
+    /// The object existed when an earlier process saw it, and what it said was not kept.
+    pub(super) fn withheld(&self, name: &ObjectRef) {
+        let problem = SourceProblem {
+            file: None,
+            line: None,
+            column: None,
+            object: Some(name.clone()),
+            field: Some("spec.password".to_owned()),
+            trouble: Trouble::PasswordNotKept,
+        };
+        self.change(|state| {
+            let problem = vec![problem];
+            let full = state.objects.len() >= MAX_NAMED && !state.objects.contains_key(name);
+            !full && state.objects.insert(name.clone(), problem.clone()) != Some(problem)
+        });
+    }
+
     /// The object is not used; its last good content stays.
     pub(super) fn not_understood(&self, name: &ObjectRef, problem: &DecodeProblem) {
         let faults = problem.faults.iter().map(|fault| SourceProblem {

@@ -172,6 +172,21 @@ impl Reflector {
         self.known.extend(known);
     }
 
+    /// Whether this object was told to exist.
+    pub(super) fn knows(&self, name: &ObjectRef) -> bool {
+        self.known.contains(name)
+    }
+
+    /// Whether everything that existed at some time has been told.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether the last attempt has failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// What to ask next.
     pub(super) fn next(&self) -> Next {
         let ask = match &self.phase {

@@ -14,6 +14,7 @@ use crate::source::{Change, Cluster, Role, Trouble, Watch};
 
 mod leading;
 mod reading;
+mod restoring;
 mod writing;
 
 /// Longer than anything here takes, on the clock of the test.
@@ -41,6 +42,7 @@ struct Seen {
     watch: Watch,
     objects: BTreeMap<ObjectRef, Object>,
     synced: usize,
+    restored: usize,
     deleted: Vec<ObjectRef>,
 }
 
@@ -50,6 +52,7 @@ impl Seen {
             watch: cluster.watch(kinds),
             objects: BTreeMap::new(),
             synced: 0,
+            restored: 0,
             deleted: Vec::new(),
         }
     }
@@ -88,7 +91,7 @@ impl Seen {
                     self.deleted.push(name);
                 }
                 Change::Synced(_) => self.synced += 1,
-                Change::Restored(_) => {}
+                Change::Restored(_) => self.restored += 1,
             }
         }
     }

@@ -146,6 +146,8 @@ pub enum Trouble {
         /// What the server said.
         message: Box<str>,
     },
+    /// The API server was not there at the start, and the view of an earlier process holds no passwords.
+    PasswordNotKept,
     /// There is no kubeconfig or service account to go by.
     NotConfigured {
         /// What was looked for, and what is wrong with it.
@@ -175,6 +177,7 @@ impl Trouble {
             Self::NotNotified => "NotNotified",
             Self::Unreachable { .. } => "Unreachable",
             Self::Forbidden { .. } => "Forbidden",
+            Self::PasswordNotKept => "PasswordNotKept",
             Self::NotConfigured { .. } => "NotConfigured",
         }
     }
@@ -197,6 +200,7 @@ impl Trouble {
             | Self::StateUnwritable { .. }
             | Self::Unreachable { .. }
             | Self::Forbidden { .. }
+            | Self::PasswordNotKept
             | Self::NotConfigured { .. } => Severity::Refused,
         }
     }
@@ -262,6 +266,9 @@ impl fmt::Display for Trouble {
                     "{} is not allowed ({message}); what is known stays",
                     verb.as_str()
                 )
+            }
+            Self::PasswordNotKept => {
+                f.write_str("passwords are not kept on disk; it waits for the API server")
             }
             Self::NotConfigured { message } => {
                 write!(f, "no API server is configured ({message})")

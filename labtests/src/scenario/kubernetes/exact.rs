@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use kube::Client;
 use kube::client::Body;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kubelab::ControlPlane;
 
@@ -120,11 +120,6 @@ impl<'a> Asker<'a> {
     pub(super) fn with(plane: &'a ControlPlane, kubeconfig: &Path) -> Result<Self> {
         let client = plane.client_of(kubeconfig)?;
         Ok(Self { plane, client })
-    }
-
-    /// A request that means the object `name`, or the collection, without further content.
-    pub(super) fn ask(&self, verb: Verb, target: &Target, name: &str) -> Result<Answer> {
-        self.send(verb, target, name, &json!({}))
     }
 
     /// A request with content: an object to create, or a merge patch.

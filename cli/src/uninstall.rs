@@ -266,27 +266,43 @@ impl Leaving {
     }
 
     async fn claim(&self, claim: &IPAllocation) -> Result<Option<&'static str>, WriteError> {
-        let metadata = &claim.metadata;
-        let parts = (&metadata.name, &metadata.uid, &metadata.resource_version);
-        let (Some(name), Some(uid), Some(version)) = parts else {
-            return Ok(None);
-        };
-        let (Ok(uid), Ok(version)) = (uid.parse::<Uid>(), version.parse::<ResourceVersion>())
-        else {
-            return Ok(None);
-        };
         // A reservation is a person's.
         if claim.spec.reserved_for.is_some() {
             return Ok(None);
         }
-        if self.mode == Mode::Act {
-            match self.writer.delete_allocation(name, &uid, &version).await {
-                Ok(()) | Err(WriteError::NotFound { .. }) => {}
+        if self.mode == Mode::Say {
+            return Ok(Some("deleted"));
+        }
+        let mut claim = claim.clone();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let Some((name, uid, version)) = identity(&claim) else {
+                return Ok(None);
+            };
+            match self.writer.delete_allocation(&name, &uid, &version).await {
+                Ok(()) => return Ok(Some("deleted")),
+                Err(WriteError::NotFound { .. }) => return Ok(None),
+                Err(WriteError::Conflict { .. }) if tries < TRIES => {}
                 Err(error) => return Err(error),
             }
+            claim = match self.writer.get_allocation(&name).await {
+                Ok(claim) => claim,
+                Err(WriteError::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
         }
-        Ok(Some("deleted"))
     }
+}
+
+/// What a deletion is fenced by: name, uid and version.
+fn identity(claim: &IPAllocation) -> Option<(String, Uid, ResourceVersion)> {
+    let metadata = &claim.metadata;
+    Some((
+        metadata.name.clone()?,
+        metadata.uid.as_deref()?.parse().ok()?,
+        metadata.resource_version.as_deref()?.parse().ok()?,
+    ))
 }
 
 /// The patch that ends what a Service has of us, and what that is called.

@@ -35,7 +35,8 @@ pub use allocation::{IPAllocation, IPAllocationSpec};
 pub use bfd::{BFDProfile, BFDProfileSpec};
 pub use bgp_advertisement::{BGPAdvertisement, BGPAdvertisementSpec};
 pub use bgp_peer::{
-    BGPPeer, BGPPeerSpec, BGPPeerTemplate, BGPPeerTemplateSpec, PeerFields, SecretReference,
+    BGPPeer, BGPPeerSpec, BGPPeerStatus, BGPPeerTemplate, BGPPeerTemplateSpec, PeerFields,
+    SecretReference,
 };
 pub use community::{Community, CommunitySpec};
 pub use condition::{Condition, ConditionKind, ConfigStatus};

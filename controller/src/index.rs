@@ -219,15 +219,22 @@ impl Index {
         self.snapshot.namespace_labels(namespace)
     }
 
-    /// How many nodes a layer 2 advertisement selects: a speaker knows of its own node only.
-    pub(crate) fn expected_speakers(&self, object: &ObjectRef) -> Option<u32> {
-        if object.kind != Kind::L2Advertisement {
-            return None;
-        }
-        let mut advertisements = self.config.l2_advertisements.values();
-        let found = advertisements.find(|found| found.name.as_str() == &*object.name)?;
+    /// How many nodes a layer 2 advertisement or a peer selects: a speaker knows of its own node only.
+    pub(crate) fn selected_nodes(&self, object: &ObjectRef) -> Option<u32> {
+        let of_name = |name: &str| *name == *object.name;
+        let selectors = match object.kind {
+            Kind::L2Advertisement => {
+                let mut all = self.config.l2_advertisements.values();
+                &all.find(|found| of_name(found.name.as_str()))?.nodes
+            }
+            Kind::BGPPeer => {
+                let mut all = self.config.peers.values();
+                &all.find(|found| of_name(found.name.as_str()))?.nodes
+            }
+            _ => return None,
+        };
         let nodes = self.snapshot.nodes.values();
-        let selected = nodes.filter(|node| found.nodes.matches(&node.labels));
+        let selected = nodes.filter(|node| selectors.matches(&node.labels));
         u32::try_from(selected.count()).ok()
     }
 

@@ -12,7 +12,7 @@ use ringbolt_cluster::{Change, FinalizerChange, WriteError};
 use ringbolt_config::api::condition::{Condition, ConditionKind, ConditionStatus, set_condition};
 use ringbolt_config::api::pool::{FINALIZER, OnRemoval};
 use ringbolt_config::api::{
-    ConfigStatus, IPAddressPool, IPAddressPoolStatus, L2AdvertisementStatus,
+    BGPPeerStatus, ConfigStatus, IPAddressPool, IPAddressPoolStatus, L2AdvertisementStatus,
 };
 use ringbolt_config::resolve::{Effect, Reason};
 use ringbolt_config::{Kind, Object, ObjectRef, Problem, ResourceVersion};
@@ -78,8 +78,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) problems: Vec<&'a Problem>,
     /// How full it is, if it is a pool in force.
     pub(crate) occupancy: Option<Occupancy>,
-    /// How many nodes it selects, if it is a layer 2 advertisement in force.
-    pub(crate) speakers: Option<u32>,
+    /// How many nodes it selects, if it is a layer 2 advertisement or a peer in force.
+    pub(crate) nodes: Option<u32>,
 }
 
 /// A status that is due.
@@ -306,7 +306,15 @@ fn wanted(kind: Kind, described: &Described, findings: &Findings<'_>, now: Times
     if kind == Kind::L2Advertisement {
         let status = L2AdvertisementStatus {
             observed_generation: generation,
-            expected_speakers: findings.speakers,
+            expected_speakers: findings.nodes,
+            conditions,
+        };
+        return serde_json::to_value(status).unwrap_or_default();
+    }
+    if kind == Kind::BGPPeer {
+        let status = BGPPeerStatus {
+            observed_generation: generation,
+            nodes_selected: findings.nodes,
             conditions,
         };
         return serde_json::to_value(status).unwrap_or_default();

@@ -22,7 +22,6 @@ use super::selector::LabelSelector;
     doc = "The other side of BGP sessions.",
     printcolumn(name = "ASN", type_ = "string", json_path = ".spec.peerASN"),
     printcolumn(name = "ADDRESS", type_ = "string", json_path = ".spec.peerAddress"),
-    printcolumn(name = "UP", type_ = "integer", json_path = ".status.nodesEstablished"),
     printcolumn(name = "NODES", type_ = "integer", json_path = ".status.nodesSelected"),
     printcolumn(
         name = "READY",
@@ -365,9 +364,6 @@ pub struct BGPPeerStatus {
     /// Nodes that should have the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes_selected: Option<u32>,
-    /// Nodes whose session is Established.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes_established: Option<u32>,
     /// Conditions by type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "super::condition::conditions")]

@@ -27,7 +27,7 @@ impl Engine {
         let findings = Findings {
             problems: problems.collect(),
             occupancy: pool.and_then(|pool| self.allocator.occupancy(&pool)),
-            speakers: self.index.expected_speakers(object),
+            nodes: self.index.selected_nodes(object),
         };
         match self.statuses.due(object, &findings, now.mono, now.wall) {
             Due::Never => None,

@@ -85,6 +85,7 @@ impl Engine {
             .for_each(|object| self.queue.object(object));
         // How many nodes each selects may have changed with the nodes.
         self.statuses_of(Kind::L2Advertisement);
+        self.statuses_of(Kind::BGPPeer);
         if changed.pools.is_empty() {
             return;
         }

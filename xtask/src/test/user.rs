@@ -157,8 +157,8 @@ fn passes(what: &str, command: &mut Command) -> Tally {
 
 /// Starts a command in a user namespace that has all users of this machine and allows no further namespace.
 fn confined(command: &Command) -> io::Result<Child> {
-    const SCRIPT: &str =
-        r#"read -r _ && echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@""#;
+    // Rights come with a program that begins after the users are there.
+    const SCRIPT: &str = r#"read -r _ && exec sh -c 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@"' "$0" "$@""#;
     let mut outer = Command::new("unshare");
     outer.args(["--user", "sh", "-c", SCRIPT]);
     outer.arg(command.get_program()).args(command.get_args());

@@ -234,6 +234,13 @@ impl FakeApi {
     }
 }
 
+/// What a merge patch (RFC 7396) makes of a document.
+pub fn merged(document: &Value, patch: &Value) -> Value {
+    let mut made = document.clone();
+    merge::merge(&mut made, patch);
+    made
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

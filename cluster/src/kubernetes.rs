@@ -47,6 +47,7 @@ mod leadership;
 mod outlook;
 mod pace;
 mod patch;
+mod patch;
 mod record;
 mod reflector;
 mod resource;

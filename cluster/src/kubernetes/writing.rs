@@ -8,22 +8,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ring::rand::{SecureRandom, SystemRandom};
 use ringbolt_config::api::{IPAllocation, Speaker};
-use ringbolt_config::service::FINALIZER;
 use ringbolt_config::{
     Kind, NodeName, Object, ObjectRef, ResourceVersion, SecretView, ServiceKey, ServiceView, Uid,
     object,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::call::{Call, CallError, JSON, Payload};
+use super::patch::{difference, of_service};
 use super::resource::collection;
 use super::{Kubernetes, events};
 use crate::calls::{CallOutcome, Verb};
 use crate::source::Role;
 use crate::writer::{
-    Drain, Event, FinalizerChange, InvalidReason, Part, SPEAKER_KEY_SECRET, ServiceStatusPatch,
+    Drain, Event, FinalizerChange, InvalidReason, SPEAKER_KEY_SECRET, ServiceStatusPatch,
     UnavailableCause, WriteError,
 };
 
@@ -33,10 +33,10 @@ const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// Fields that this process writes are recorded under this name.
 const MANAGER: &str = ringbolt_config::service::FIELD_MANAGER;
-/// The annotation that names the pool an address is from.
-const ALLOCATED_FROM: &str = "ringbolt.io/ip-allocated-from-pool";
 /// The annotation that marks a node as one to be left.
 const DRAIN: &str = "ringbolt.io/drain";
+/// How often a Speaker object is tried to be written before its speaker is told of a conflict.
+const SPEAKER_TRIES: u32 = 3;
 /// Octets of a speaker's key.
 const KEY: usize = 32;
 
@@ -125,7 +125,7 @@ impl Kubernetes {
         patch: ServiceStatusPatch,
     ) -> Result<Option<Arc<ServiceView>>, WriteError> {
         let object = ObjectRef::from(&patch.key);
-        let body = service_patch(&patch);
+        let body = of_service(&patch);
         let written = self
             .patch(&object, STRATEGIC, Subresource::Status, &body)
             .await?;
@@ -197,17 +197,29 @@ impl Kubernetes {
         let name = speaker.metadata.name.as_deref().unwrap_or_default();
         let object = reference(Kind::Speaker, None, name)?;
         let wanted = encode(&object, speaker)?;
-        let read = match self.get(&object).await {
-            Err(WriteError::NotFound { .. }) => self.create(&object, &wanted).await?,
+        for _ in 1..SPEAKER_TRIES {
+            match self.make_speaker(&object, &wanted).await {
+                // An earlier process of this node, or who removes managed fields, came between.
+                Err(WriteError::Conflict { .. }) => {}
+                made => return made,
+            }
+        }
+        self.make_speaker(&object, &wanted).await
+    }
+
+    /// Creates the object where there is none, and writes what differs under the version that was read.
+    async fn make_speaker(&self, object: &ObjectRef, wanted: &Value) -> Result<(), WriteError> {
+        let read = match self.get(object).await {
+            Err(WriteError::NotFound { .. }) => self.create(object, wanted).await?,
             read => read?,
         };
-        let status = difference(&read["status"], &wanted["status"]);
-        let Some(status) = status else {
+        let Some(status) = difference(&read["status"], &wanted["status"]) else {
             return Ok(());
         };
-        let patch = json!({"status": status});
-        let written = self.patch(&object, MERGE, Subresource::Status, &patch);
-        written.await.map(drop)
+        let version = &read["metadata"]["resourceVersion"];
+        let patch = json!({"metadata": {"resourceVersion": version}, "status": status});
+        let written = self.patch(object, MERGE, Subresource::Status, &patch).await;
+        written.map(drop)
     }
 
     pub(crate) async fn ensure_speaker_key(&self) -> Result<Arc<SecretView>, WriteError> {
@@ -319,76 +331,6 @@ impl Kubernetes {
 
 /// The finalizer of a pool that is in use.
 const IN_USE: &str = "ringbolt.io/in-use";
-
-/// One strategic merge patch: lists of others (finalizers, conditions) stay as they are.
-fn service_patch(patch: &ServiceStatusPatch) -> Value {
-    let mut metadata = Map::new();
-    // A patch that names another uid than the object has is a conflict, like one with an old version.
-    metadata.insert("uid".to_owned(), patch.uid.as_str().into());
-    let version = patch.resource_version.as_str();
-    metadata.insert("resourceVersion".to_owned(), version.into());
-    match patch.finalizer {
-        FinalizerChange::Keep => {}
-        FinalizerChange::Add => {
-            metadata.insert("finalizers".to_owned(), json!([FINALIZER]));
-        }
-        FinalizerChange::Remove => {
-            let directive = "$deleteFromPrimitiveList/finalizers".to_owned();
-            metadata.insert(directive, json!([FINALIZER]));
-        }
-    }
-    if let Part::Set(pool) = &patch.allocated_from {
-        let pool = pool.as_ref().map(ToString::to_string);
-        metadata.insert("annotations".to_owned(), json!({ALLOCATED_FROM: pool}));
-    }
-    let mut status = Map::new();
-    if let Part::Set(addresses) = &patch.ingress {
-        let entries: Vec<Value> = addresses
-            .iter()
-            .map(|address| json!({"ip": address.to_string(), "ipMode": "VIP"}))
-            .collect();
-        let balancer = if entries.is_empty() {
-            Value::Null
-        } else {
-            json!({"ingress": entries})
-        };
-        status.insert("loadBalancer".to_owned(), balancer);
-    }
-    if !patch.conditions.is_empty() {
-        status.insert("conditions".to_owned(), json!(patch.conditions));
-    }
-    let mut whole = Map::new();
-    whole.insert("metadata".to_owned(), Value::Object(metadata));
-    if !status.is_empty() {
-        whole.insert("status".to_owned(), Value::Object(status));
-    }
-    Value::Object(whole)
-}
-
-/// The merge patch that makes `old` into `new`, or `None` where there is nothing to do.
-fn difference(old: &Value, new: &Value) -> Option<Value> {
-    let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
-        return (old != new).then(|| new.clone());
-    };
-    let mut patch = Map::new();
-    for (field, value) in after {
-        match before.get(field) {
-            Some(previous) => {
-                if let Some(change) = difference(previous, value) {
-                    patch.insert(field.clone(), change);
-                }
-            }
-            None if value.is_null() => {}
-            None => {
-                patch.insert(field.clone(), value.clone());
-            }
-        }
-    }
-    for field in before.keys().filter(|field| !after.contains_key(*field)) {
-        patch.insert(field.clone(), Value::Null);
-    }
-    (!patch.is_empty()).then_some(Value::Object(patch))
-}
 
 fn new_key(object: &ObjectRef, namespace: &str) -> Result<Value, WriteError> {
     use k8s_openapi::ByteString;

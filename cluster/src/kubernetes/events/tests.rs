@@ -1,3 +1,5 @@
+//! What is counted, what is news, and the names of events.
+
 use ringbolt_config::{Kind, ObjectRef};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The decision of a candidate, instant by instant.
+
 use super::*;
 
 fn s(seconds: u64) -> Duration {

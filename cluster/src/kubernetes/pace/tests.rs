@@ -1,3 +1,5 @@
+//! When writes may be sent, before and after a complaint.
+
 use super::*;
 
 fn ms(milliseconds: u64) -> Duration {

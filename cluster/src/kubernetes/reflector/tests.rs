@@ -1,3 +1,5 @@
+//! List and watch as values: what is asked and told after each answer.
+
 use ringbolt_config::Kind;
 
 use super::*;

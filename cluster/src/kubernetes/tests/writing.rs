@@ -288,6 +288,40 @@ async fn a_speaker_whose_state_is_the_same_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_speaker_object_that_another_process_wrote_meanwhile_is_read_again() {
+    let fake = FakeApi::new();
+    let cluster = fake.cluster_of(Role::Speaker);
+    let speaker = |condition: &str| {
+        let mut speaker = Speaker::new("node-1", Default::default());
+        let conditions = json!([{
+            "type": condition, "status": "True", "reason": "R", "message": "",
+            "lastTransitionTime": "2024-01-01T00:00:00Z",
+        }]);
+        speaker.status = Some(serde_json::from_value(json!({"conditions": conditions})).unwrap());
+        speaker
+    };
+    cluster
+        .writer()
+        .apply_speaker(&speaker("First"))
+        .await
+        .unwrap();
+    let stall = fake.stall(On::of(Verb::Patch, "speakers").times(1));
+    let writer = cluster.writer();
+    let late = tokio::spawn(async move { writer.apply_speaker(&speaker("Second")).await });
+    stall.holds(1).await;
+    let node = object(Kind::Speaker, "node-1");
+    fake.patch_status(&node, &json!({"status": {"conditions": []}}));
+    drop(stall);
+    late.await.unwrap().unwrap();
+    let conditions = &fake.object(&node).unwrap()["status"]["conditions"];
+    assert_eq!(conditions[0]["type"], "Second");
+    assert_eq!(
+        calls(&cluster, Verb::Patch, "speakers", CallOutcome::Conflict),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_only_reads_writes_nothing_but_a_drain_mark() {
     let fake = FakeApi::new();
     fake.apply(&json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}));

@@ -47,7 +47,6 @@ mod leadership;
 mod outlook;
 mod pace;
 mod patch;
-mod patch;
 mod record;
 mod reflector;
 mod resource;

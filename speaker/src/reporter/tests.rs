@@ -1,3 +1,5 @@
+//! How long the reporter waits before it writes again.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The last view on disk: what is written is read back, and what is old, torn or of others is not.
+
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::change::{BROKEN, BROKEN_FILE};
-use super::segment::{DEATH_MAX, SERVICE, counted, neighbour, node_at, wait_owner};
+use super::segment::{DEATH_MAX, SERVICE, counted, neighbour, node_at, wait_members, wait_owner};
 use super::steps::{Verdict, verdict};
 use crate::client::{Stream, Transport, ask};
 use crate::kubelab::{ControlPlane, Resource, User};
@@ -181,6 +181,7 @@ pub(super) fn server_stopped(story: &mut Story) -> Result<Verdict> {
         ensure!(account.lost() == 0, "{}", counted(&account));
         evidence.push(format!("client: UDP {to}: {}", counted(&account)));
     }
+    wait_members(story)?;
     let (owner, _) = wait_owner(story, printer)?;
     evidence.push(fail_over(story, &owner, printer)?);
     evidence.push(restart_without_server(story, &owner)?);

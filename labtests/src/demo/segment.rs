@@ -10,6 +10,7 @@ use super::steps::Verdict;
 use crate::client::{Account, Stream, Transport, ask};
 use crate::frames::{Listener, Mac, Said, claimants};
 use crate::manifests::{Policy, SERVICE_PORT};
+use crate::node::{SPEAKER_HTTP, status};
 use crate::rack::SEGMENT;
 use crate::story::{LIMIT, Story};
 use crate::wait::{holds_for, wait_for};
@@ -117,7 +118,25 @@ pub(super) fn neighbour(story: &Story, address: IpAddr) -> Result<Mac> {
     })
 }
 
+/// Waits until every speaker hears every other: before that, nobody can tell a death from a birth.
+pub(super) fn wait_members(story: &Story) -> Result<()> {
+    let others = story.plan().nodes.len() - 1;
+    wait_for("every speaker hears every other", LIMIT, || {
+        for node in story.node_names() {
+            let told = status(story.rack.node_space(&node)?, SPEAKER_HTTP)?;
+            let interfaces = told["layer2"]["interfaces"].as_array();
+            let mut interfaces = interfaces.into_iter().flatten();
+            let segment = interfaces.find(|known| known["name"] == SEGMENT);
+            let members = segment.and_then(|known| known["members"].as_array());
+            let heard = members.map_or(0, Vec::len);
+            ensure!(heard == others, "{node} hears {heard} of {others}");
+        }
+        Ok(())
+    })
+}
+
 pub(super) fn node_death(story: &mut Story) -> Result<Verdict> {
+    wait_members(story)?;
     let [v4, _] = story.addresses(SERVICE)?;
     let to = SocketAddr::new(v4, SERVICE_PORT);
     let (owner, mac) = wait_owner(story, v4)?;

@@ -26,6 +26,7 @@ mod processes;
 mod reach;
 
 use std::cell::OnceCell;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -54,7 +55,7 @@ pub(crate) struct KubeLab {
 /// A control plane on which a controller works, with the usual flags.
 #[derive(Debug)]
 pub(crate) struct Served {
-    pub(crate) controller: Daemon,
+    controller: Mutex<Daemon>,
     pub(crate) plane: ControlPlane,
 }
 
@@ -97,9 +98,15 @@ impl KubeLab {
             let kubeconfig = plane.kubeconfig(User::Admin);
             let controller =
                 plane.start_ringbolt(&self.ringbolt, "controller", &kubeconfig, &["controller"])?;
+            let controller = Mutex::new(controller);
             self.served.set(Served { controller, plane }).ok();
         }
-        self.served.get().context("it was started")
+        let served = self.served.get().context("it was started")?;
+        let controller = served.controller.lock();
+        controller
+            .unwrap_or_else(PoisonError::into_inner)
+            .check_alive()?;
+        Ok(served)
     }
 
     fn started<'a>(

@@ -38,7 +38,7 @@ pub(super) const SCENARIOS: &[KubeScenario] = scenarios![
     lifecycle::rule_24_deletion_withdraws_before_release,
     lifecycle::rule_25_every_other_type_releases,
     lifecycle::rule_26_the_same_name_again_is_another_service,
-    selection::rule_27_a_headless_balancer_is_refused_by_the_server,
+    selection::rule_27_a_headless_service_is_refused_by_the_server,
     status::rule_33_nothing_is_written_where_nothing_differs,
     status::rule_47_services_in_a_row_get_different_addresses,
     status::rule_49_conditions_are_our_own_and_leave_others_alone,

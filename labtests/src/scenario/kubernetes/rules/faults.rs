@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::scenarios;
-use super::stage::{LIMIT, QUIET, Stage, ingress, writes_at};
+use super::stage::{LIMIT, QUIET, Stage, changes_at, ingress, writes_at};
 use crate::kubelab::{ControlPlane, KubeLab, Options, Resource, User, flags};
 use crate::netns::Signal;
 use crate::process::Daemon;
@@ -162,7 +162,7 @@ fn two_controllers_without_a_lease_never_double_an_address(lab: &KubeLab) -> Res
 }
 
 fn a_restart_with_many_services_writes_nothing(lab: &KubeLab) -> Result<()> {
-    const COUNT: usize = 300;
+    const COUNT: usize = 500;
     let mut plane = lab.fresh("restart", &Options::default())?;
     let stage = Stage::new(&plane, "restart", &["10.151.0.0/23"])?;
     let mut first = controller(lab, &plane, "first", 9642, &[])?;
@@ -199,9 +199,9 @@ fn versions(stage: &Stage<'_>) -> Result<Vec<String>> {
 /// Waits until a controller writes nothing for a while.
 fn quiet(plane: &ControlPlane, port: u16) -> Result<()> {
     wait_for("the controller has nothing left to write", LIMIT, || {
-        let before = writes_at(plane, port)?;
+        let before = changes_at(plane, port)?;
         holds_for("nothing is written", QUIET, || {
-            let now = writes_at(plane, port)?;
+            let now = changes_at(plane, port)?;
             let new = now.iter().filter(|row| !before.contains(row));
             let new: Vec<_> = new.collect();
             ensure!(new.is_empty(), "{new:?} came");
@@ -222,13 +222,16 @@ fn idle_controllers_write_nothing(lab: &KubeLab) -> Result<()> {
     stage.address("web")?;
     let following = controller(lab, &plane, "following", 9643, &[])?;
     quiet(&plane, 9642)?;
-    let before = writes_at(&plane, 9642)?;
+    let versions = versions(&stage)?;
+    let before = changes_at(&plane, 9642)?;
     holds_for("nobody writes", Duration::from_secs(span), || {
-        ensure!(writes_at(&plane, 9642)? == before, "the leader does");
-        let other = writes_at(&plane, 9643)?;
+        let now = changes_at(&plane, 9642)?;
+        ensure!(now == before, "the leader does: {now:?}");
+        let other = changes_at(&plane, 9643)?;
         ensure!(other.is_empty(), "the follower does: {other:?}");
         Ok(())
     })?;
+    ensure!(self::versions(&stage)? == versions, "a Service has changed");
     println!("        0 writes in {span} s");
     drop((leading, following));
     plane.succeeded();

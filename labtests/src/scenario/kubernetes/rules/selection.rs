@@ -140,7 +140,7 @@ pub(super) fn a19_a_service_status_lifecycle_under_a_foreign_class(lab: &KubeLab
     Ok(())
 }
 
-pub(super) fn rule_27_a_headless_balancer_is_refused_by_the_server(lab: &KubeLab) -> Result<()> {
+pub(super) fn rule_27_a_headless_service_is_refused_by_the_server(lab: &KubeLab) -> Result<()> {
     let stage = Stage::new(&lab.served()?.plane, "rule-27", &["10.127.0.1-10.127.0.9"])?;
     let refused = stage.service("headless", &json!({"clusterIP": "None"}));
     let complaint = format!(

@@ -244,12 +244,17 @@ pub(super) fn writes(plane: &ControlPlane) -> Result<Vec<(String, u64)>> {
 }
 
 pub(super) fn writes_at(plane: &ControlPlane, port: u16) -> Result<Vec<(String, u64)>> {
+    let mut found = changes_at(plane, port)?;
+    found.retain(|(labels, _)| !labels.contains("\"events\""));
+    Ok(found)
+}
+
+/// As [`writes_at`], with the events.
+pub(super) fn changes_at(plane: &ControlPlane, port: u16) -> Result<Vec<(String, u64)>> {
     let text = http_get(plane.space(), port, "/metrics")?;
-    let told = ["\"leases\"", "\"events\""];
-    let lines = text
-        .lines()
-        .filter(|line| line.starts_with("ringbolt_api_calls_total{"))
-        .filter(|line| !told.iter().any(|kind| line.contains(kind)));
+    let lines = text.lines().filter(|line| {
+        line.starts_with("ringbolt_api_calls_total{") && !line.contains("\"leases\"")
+    });
     let mut found = Vec::new();
     for line in lines {
         let (labels, count) = line.rsplit_once(' ').context("a sample")?;

@@ -49,7 +49,7 @@ const KINDS: &[(&str, &str, &[&str])] = &[
         "bgpadv",
         &["SOURCE", "POOLS", "PEERS", "READY"],
     ),
-    ("BGPPeer", "rbpeer", &["ASN", "ADDRESS", "READY"]),
+    ("BGPPeer", "rbpeer", &["ASN", "ADDRESS", "NODES", "READY"]),
     ("Speaker", "spk", &["PEERS", "ADDRESSES", "ROUTES", "READY"]),
 ];
 

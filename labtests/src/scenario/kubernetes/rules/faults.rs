@@ -168,7 +168,7 @@ fn a_restart_with_many_services_writes_nothing(lab: &KubeLab) -> Result<()> {
     let mut first = controller(lab, &plane, "first", 9642, &[])?;
     create(&stage, COUNT)?;
     let given = all_addresses(&stage, COUNT)?;
-    quiet(&plane, 9642)?;
+    quiet(&plane, 9642, writes_at)?;
     first.terminate(LIMIT)?;
     let versions = versions(&stage)?;
     let second = controller(lab, &plane, "second", 9643, &[])?;
@@ -196,12 +196,15 @@ fn versions(stage: &Stage<'_>) -> Result<Vec<String>> {
     Ok(services.iter().map(version).collect())
 }
 
+/// What a controller has written, in some sense.
+type Count = fn(&ControlPlane, u16) -> Result<Vec<(String, u64)>>;
+
 /// Waits until a controller writes nothing for a while.
-fn quiet(plane: &ControlPlane, port: u16) -> Result<()> {
+fn quiet(plane: &ControlPlane, port: u16, count: Count) -> Result<()> {
     wait_for("the controller has nothing left to write", LIMIT, || {
-        let before = changes_at(plane, port)?;
+        let before = count(plane, port)?;
         holds_for("nothing is written", QUIET, || {
-            let now = changes_at(plane, port)?;
+            let now = count(plane, port)?;
             let new = now.iter().filter(|row| !before.contains(row));
             let new: Vec<_> = new.collect();
             ensure!(new.is_empty(), "{new:?} came");
@@ -221,7 +224,7 @@ fn idle_controllers_write_nothing(lab: &KubeLab) -> Result<()> {
     stage.service("pending", &json!({"loadBalancerIP": "10.152.0.77"}))?;
     stage.address("web")?;
     let following = controller(lab, &plane, "following", 9643, &[])?;
-    quiet(&plane, 9642)?;
+    quiet(&plane, 9642, changes_at)?;
     let versions = versions(&stage)?;
     let before = changes_at(&plane, 9642)?;
     holds_for("nobody writes", Duration::from_secs(span), || {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -196,21 +196,29 @@ fn interpreter(program: &[u8]) -> Result<Option<String>, Failure> {
 }
 
 /// What `/ringbolt --version` prints with `root` as the whole file system. Nobody but root may change his root;
-/// others do it in a user namespace.
+/// others do it in a user namespace, and where that is refused the program runs where it lies.
 fn run_alone(root: &Path) -> Result<String, Failure> {
+    const NAMESPACE: [&str; 2] = ["--user", "--map-root-user"];
+    let mut probe = Command::new("unshare");
+    probe.args(NAMESPACE).arg("true").stderr(Stdio::null());
     let mut command = if Caller::detect().is_root() {
         Command::new("chroot")
-    } else {
+    } else if probe.status().is_ok_and(|status| status.success()) {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "chroot"]);
+        command.args(NAMESPACE).arg("chroot");
         command
+    } else {
+        println!("no user namespace is to be had: the program runs without a root of its own");
+        return version_of(Command::new(root.join(PROGRAM)).arg("--version"));
     };
+    command.arg(root).arg(format!("/{PROGRAM}"));
+    version_of(command.arg("--version"))
+}
+
+fn version_of(command: &mut Command) -> Result<String, Failure> {
     let output = command
-        .arg(root)
-        .arg(format!("/{PROGRAM}"))
-        .arg("--version")
         .output()
-        .map_err(|err| Failure::Failed(format!("chroot does not start: {err}")))?;
+        .map_err(|err| Failure::Failed(format!("the program does not start: {err}")))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

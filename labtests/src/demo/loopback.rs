@@ -218,7 +218,8 @@ impl Stage {
                     "ports": [{"name": "tcp", "port": 80, "protocol": "TCP"}],
                 },
             }));
-            let slices = manifests::endpoint_slices("default", &name, &[endpoint.clone()]);
+            let slices =
+                manifests::endpoint_slices("default", &name, std::slice::from_ref(&endpoint));
             objects.extend(
                 slices
                     .into_iter()

@@ -209,6 +209,10 @@ impl Kubernetes {
         self.api.outlook.identity()
     }
 
+    pub(crate) fn namespace(&self) -> Arc<str> {
+        self.api.namespace()
+    }
+
     /// Follows nothing any more, and has written down what was told.
     pub(crate) async fn finish(&self) {
         self.api.end.cancel();

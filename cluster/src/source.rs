@@ -19,7 +19,7 @@ use crate::calls::CallCounts;
 use crate::directory::{Directory, DirectoryOptions};
 use crate::hub::Subscription;
 use crate::kubernetes::{Kubernetes, KubernetesOptions};
-use crate::writer::{RecordedEvent, Writer};
+use crate::writer::{RecordedEvent, SPEAKER_KEY_NAMESPACE, Writer};
 
 mod problem;
 #[cfg(test)]
@@ -127,6 +127,23 @@ impl Cluster {
         match &self.back_end {
             BackEnd::Directory(directory) => Writer::directory(Arc::clone(directory)),
             BackEnd::Kubernetes(kubernetes) => Writer::kubernetes(Arc::clone(kubernetes)),
+        }
+    }
+
+    /// The namespace of Secrets for which a reference names none: Ringbolt's own, as far as it is known;
+    /// in a directory that of manifests which name none.
+    pub fn secret_namespace(&self) -> Arc<str> {
+        match &self.back_end {
+            BackEnd::Directory(_) => "default".into(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.namespace(),
+        }
+    }
+
+    /// The namespace of the Secret with the speakers' keys.
+    pub fn key_namespace(&self) -> Arc<str> {
+        match &self.back_end {
+            BackEnd::Directory(_) => SPEAKER_KEY_NAMESPACE.into(),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.namespace(),
         }
     }
 

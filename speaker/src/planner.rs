@@ -80,6 +80,8 @@ pub struct Planner {
     index: Index,
     exclude: ExcludeLabel,
     snapshot: Snapshot,
+    /// Where the Secret with the keys is.
+    key_namespace: Arc<str>,
     last_good: LastGood,
     problems: Vec<Problem>,
     peer_problems: Vec<(PeerName, PeerProblem)>,
@@ -108,6 +110,7 @@ impl Planner {
             index: Index::new(settings.node.clone(), settings.classes.clone()),
             exclude: settings.exclude_label,
             snapshot: Snapshot::default(),
+            key_namespace: SPEAKER_KEY_NAMESPACE.into(),
             last_good: LastGood::default(),
             problems: Vec::new(),
             peer_problems: Vec::new(),
@@ -121,11 +124,19 @@ impl Planner {
         }
     }
 
+    /// Where Secrets are: those of which a reference says nothing, and that with the keys for layer 2.
+    pub fn set_namespaces(&mut self, secrets: Arc<str>, key: Arc<str>) {
+        self.stale.config |= self.snapshot.home_namespace != secrets;
+        self.stale.keys |= self.key_namespace != key;
+        self.snapshot.home_namespace = secrets;
+        self.key_namespace = key;
+    }
+
     /// Takes in an object.
     pub fn apply(&mut self, object: Object) {
         let node = self.index.apply(&object);
         self.stale.node |= node == NodeChange::Changed;
-        self.stale.keys |= matches!(&object, Object::Secret(secret) if is_speaker_key(&secret.namespace, &secret.name));
+        self.stale.keys |= matches!(&object, Object::Secret(secret) if self.is_speaker_key(&secret.namespace, &secret.name));
         if let Object::L2Advertisement(advertisement) = &object {
             let status = advertisement.status.as_ref();
             let name: Arc<str> = advertisement
@@ -149,7 +160,7 @@ impl Planner {
         let node = self.index.remove(object);
         self.stale.node |= node == NodeChange::Changed;
         let namespace = object.namespace.as_deref().unwrap_or_default();
-        self.stale.keys |= object.kind == Kind::Secret && is_speaker_key(namespace, &object.name);
+        self.stale.keys |= object.kind == Kind::Secret && self.is_speaker_key(namespace, &object.name);
         if object.kind == Kind::L2Advertisement {
             self.speakers.remove(&object.name);
         }
@@ -241,7 +252,7 @@ impl Planner {
     /// The Secret with the keys for layer 2.
     pub fn speaker_key(&self) -> Option<&Arc<SecretView>> {
         let key = (
-            Arc::from(SPEAKER_KEY_NAMESPACE),
+            Arc::clone(&self.key_namespace),
             Arc::from(SPEAKER_KEY_SECRET),
         );
         self.snapshot.secrets.get(&key)
@@ -250,6 +261,10 @@ impl Planner {
     /// Why an advertisement whose prefixes belong to the node announces nothing here.
     pub fn standing_withheld(&self, name: &AdvertisementName) -> Option<Withheld> {
         desired::compute_standing(&self.local, name).err()
+    }
+
+    fn is_speaker_key(&self, namespace: &str, name: &str) -> bool {
+        *self.key_namespace == *namespace && name == SPEAKER_KEY_SECRET
     }
 
     /// Puts the configuration in force; returns the node's own advertisements that must be computed again.
@@ -313,8 +328,4 @@ fn is_configuration(kind: Kind) -> bool {
         kind,
         Kind::Service | Kind::EndpointSlice | Kind::IPAllocation | Kind::Speaker
     )
-}
-
-fn is_speaker_key(namespace: &str, name: &str) -> bool {
-    namespace == SPEAKER_KEY_NAMESPACE && name == SPEAKER_KEY_SECRET
 }

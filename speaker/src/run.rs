@@ -132,6 +132,11 @@ impl Speaker {
     /// Takes in what the source says. Nothing is announced before everything was said once, by the source
     /// or by the view of an earlier process; only the former completes what is announced (contracts 4.3).
     async fn take(&mut self, changes: Vec<Change>) {
+        let (secrets, key) = (
+            self.cluster.secret_namespace(),
+            self.cluster.key_namespace(),
+        );
+        self.planner.set_namespaces(secrets, key);
         for change in changes {
             match change {
                 Change::Apply(object) => self.planner.apply(object),

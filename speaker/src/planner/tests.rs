@@ -152,6 +152,29 @@ fn the_secret_of_the_speakers_is_noticed_and_no_other() {
 }
 
 #[test]
+fn secrets_are_sought_where_ringbolt_lives() {
+    let mut world = World::usual();
+    let secret = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "lb"},
+            "data": {"password": "b3Blbg=="}, "type": "kubernetes.io/basic-auth",
+        })
+    };
+    let reference = json!({"spec": {"passwordSecret": {"name": "tor"}}});
+    world.apply(secret("tor"));
+    world.apply(secret("ringbolt-speaker-key"));
+    world.apply(with(peer("tor"), reference));
+    assert!(world.planner.speaker_key().is_none());
+    assert_eq!(world.planner.problems().len(), 1, "no such Secret");
+    world.planner.set_namespaces("lb".into(), "lb".into());
+    assert_eq!(world.planner.settle().keys, Touched::Yes);
+    assert!(world.planner.speaker_key().is_some());
+    assert_eq!(world.planner.problems(), []);
+    world.planner.set_namespaces("lb".into(), "lb".into());
+    assert_eq!(world.planner.settle().keys, Touched::No, "nothing is new");
+}
+
+#[test]
 fn a_peer_that_is_not_this_nodes_is_not_told_to_the_router() {
     let mut world = World::usual();
     let selected = json!({"spec": {"nodeSelectors": [{"matchLabels": {"rack": "a"}}]}});

@@ -67,22 +67,6 @@ impl RouteChange {
     pub fn is_empty(&self) -> bool {
         self.originate.is_empty() && self.withdraw.is_empty()
     }
-
-    /// Adds a change that comes after this one. The later word on a route stands.
-    pub fn then(&mut self, later: Self) {
-        if self.is_empty() {
-            *self = later;
-            return;
-        }
-        let said_again: BTreeSet<OriginationKey> = (later.originate.iter().map(|route| route.key))
-            .chain(later.withdraw.iter().copied())
-            .collect();
-        self.originate
-            .retain(|route| !said_again.contains(&route.key));
-        self.withdraw.retain(|key| !said_again.contains(key));
-        self.originate.extend(later.originate);
-        self.withdraw.extend(later.withdraw);
-    }
 }
 
 /// All routes of this node with the reasons they exist for.
@@ -102,6 +86,32 @@ enum Step {
 impl RouteTable {
     /// Replaces what each of these owners wants; an empty list ends its interest.
     pub fn update(&mut self, wants: impl IntoIterator<Item = (Owner, Vec<Wanted>)>) -> RouteChange {
+        self.settle(self.peers.clone(), wants)
+    }
+
+    /// The BGP peers of this node. Only routes for which advertisements name different peers depend on them.
+    pub fn set_peers(&mut self, peers: BTreeSet<PeerName>) -> RouteChange {
+        self.settle(peers, [])
+    }
+
+    /// Both at once: what is told is the difference between before and after, and nothing in between.
+    pub fn settle(
+        &mut self,
+        peers: BTreeSet<PeerName>,
+        wants: impl IntoIterator<Item = (Owner, Vec<Wanted>)>,
+    ) -> RouteChange {
+        let steps = self.steps(wants);
+        let before = mem::replace(&mut self.peers, peers);
+        let mut change = self.regrouped(&before, &steps);
+        self.apply(steps, &before, &mut change);
+        change
+    }
+
+    /// Takes the wants in; what that means for each prefix, in the order of prefixes.
+    fn steps(
+        &mut self,
+        wants: impl IntoIterator<Item = (Owner, Vec<Wanted>)>,
+    ) -> Vec<(Prefix, Step)> {
         let mut steps = Vec::new();
         for (owner, new) in wants {
             let old = self.wants.get(&owner).map_or(&[][..], Vec::as_slice);
@@ -117,19 +127,19 @@ impl RouteTable {
         }
         // Stable: of one prefix the steps stay in their order, though only their sum matters.
         steps.sort_by_key(|(prefix, _)| *prefix);
-        self.apply(steps)
+        steps
     }
 
-    /// The BGP peers of this node. Only routes for which advertisements name different peers depend on them.
-    pub fn set_peers(&mut self, peers: BTreeSet<PeerName>) -> RouteChange {
+    /// What other peers mean for prefixes that no step touches.
+    fn regrouped(&mut self, before: &BTreeSet<PeerName>, steps: &[(Prefix, Step)]) -> RouteChange {
         let mut change = RouteChange::default();
-        if peers == self.peers {
+        if *before == self.peers {
             return change;
         }
-        let before = mem::replace(&mut self.peers, peers);
         for (prefix, contributions) in &self.routes {
-            if contributions.split_by_peers() {
-                let old = merge::slots(Some(contributions), &before);
+            let touched = steps.binary_search_by_key(prefix, |(prefix, _)| *prefix);
+            if contributions.split_by_peers() && touched.is_err() {
+                let old = merge::slots(Some(contributions), before);
                 let new = merge::slots(Some(contributions), &self.peers);
                 note(&mut self.disagreements, *prefix, new.disagreement.clone());
                 emit(*prefix, old.as_slice(), new.as_slice(), &mut change);
@@ -177,12 +187,16 @@ impl RouteTable {
         self.routes.is_empty()
     }
 
-    fn apply(&mut self, steps: Vec<(Prefix, Step)>) -> RouteChange {
-        let mut change = RouteChange::default();
+    fn apply(
+        &mut self,
+        steps: Vec<(Prefix, Step)>,
+        before: &BTreeSet<PeerName>,
+        change: &mut RouteChange,
+    ) {
         let mut steps = steps.into_iter().peekable();
         while let Some((prefix, first)) = steps.next() {
             let mut contributions = self.routes.remove(&prefix);
-            let old = merge::slots(contributions.as_ref(), &self.peers);
+            let old = merge::slots(contributions.as_ref(), before);
             take(&mut contributions, first);
             while let Some((_, step)) = steps.next_if(|(next, _)| *next == prefix) {
                 take(&mut contributions, step);
@@ -191,10 +205,9 @@ impl RouteTable {
             if let Some(contributions) = contributions {
                 self.routes.insert(prefix, contributions);
             }
-            emit(prefix, old.as_slice(), new.as_slice(), &mut change);
+            emit(prefix, old.as_slice(), new.as_slice(), change);
             note(&mut self.disagreements, prefix, new.disagreement);
         }
-        change
     }
 }
 

@@ -160,7 +160,8 @@ impl Planner {
         let node = self.index.remove(object);
         self.stale.node |= node == NodeChange::Changed;
         let namespace = object.namespace.as_deref().unwrap_or_default();
-        self.stale.keys |= object.kind == Kind::Secret && self.is_speaker_key(namespace, &object.name);
+        self.stale.keys |=
+            object.kind == Kind::Secret && self.is_speaker_key(namespace, &object.name);
         if object.kind == Kind::L2Advertisement {
             self.speakers.remove(&object.name);
         }
@@ -315,9 +316,7 @@ impl Planner {
             routes.push((Owner::Service(key.clone()), announcements.routes));
             shares.push((key, announcements.shares));
         }
-        let mut change = self.routes.set_peers(self.local.peers().clone());
-        change.then(self.routes.update(routes));
-        orders.routes = change;
+        orders.routes = self.routes.settle(self.local.peers().clone(), routes);
         orders.shares = self.shares.update(shares);
     }
 }

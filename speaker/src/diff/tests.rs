@@ -208,6 +208,18 @@ fn one_changed_document_among_a_hundred_is_told_alone() {
     assert_eq!((change.originate.len(), change.withdraw.len()), (0, 1));
 }
 
+#[test]
+fn what_peers_would_bring_and_its_owner_ends_at_once_is_not_told() {
+    let mut table = RouteTable::default();
+    let x = via("a", attributes(10), only(&["x"]));
+    let y = via("b", attributes(20), only(&["y"]));
+    table.update([(service("one"), wanted(&x, &["10.0.0.0/24"]))]);
+    table.update([(service("two"), wanted(&y, &["10.0.0.0/24"]))]);
+    let ended = [(service("one"), vec![]), (service("two"), vec![])];
+    let change = table.settle(peers(&["x", "y"]), ended);
+    assert!(change.is_empty(), "{change:?}");
+}
+
 proptest! {
     #[test]
     fn what_was_told_equals_what_is_wanted_whatever_the_order(
@@ -218,12 +230,15 @@ proptest! {
         let mut told = Told::default();
         let mut last = BTreeMap::new();
         for (at, (owner, wants)) in script.iter().enumerate() {
-            if at == script.len() / 2 {
-                told.apply(table.set_peers(universe.iter().map(|n| PeerName::new(format!("p{n}"))).collect()));
-            }
             let owner = service(&format!("s{owner}"));
             let wants = drawn(wants);
-            told.apply(table.update([(owner.clone(), wants.clone())]));
+            let new = [(owner.clone(), wants.clone())];
+            told.apply(if at == script.len() / 2 {
+                let peers = universe.iter().map(|n| PeerName::new(format!("p{n}")));
+                table.settle(peers.collect(), new)
+            } else {
+                table.update(new)
+            });
             last.insert(owner, wants);
         }
         let mut afresh = RouteTable::default();

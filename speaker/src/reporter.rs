@@ -212,7 +212,10 @@ impl Reporter {
             Ok(Ok(())) => {
                 debug!("wrote the Speaker object");
                 if self.failures > 0 {
-                    info!(failures = self.failures, "the Speaker object is written again");
+                    info!(
+                        failures = self.failures,
+                        "the Speaker object is written again"
+                    );
                 }
                 self.failures = 0;
                 self.written = Some((writing.began, writing.status));

@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use ringbolt_cluster::{Cluster, DirectoryOptions, Role};
+use ringbolt_cluster::fake::{FakeApi, Fault, On};
+use ringbolt_cluster::{Cluster, DirectoryOptions, KubernetesOptions, Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -99,6 +100,75 @@ async fn what_a_directory_holds_is_told_to_a_peer_and_followed() {
         .await;
 }
 
+#[tokio::test]
+async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready() {
+    let port = free_port();
+    let router = with(
+        peer("node"),
+        json!({"spec": {
+            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
+        }}),
+    );
+    let mut router = Running::start("router", Some(port), &[router]);
+    let fake = FakeApi::new();
+    fake.apply(&node(HERE));
+    fake.apply(&with(
+        peer("tor"),
+        json!({"spec": {
+            "peerAddress": "127.0.0.1", "peerPort": port.port(), "drain": {"waitSeconds": 0},
+        }}),
+    ));
+    let listed = |prefixes: &[&str]| {
+        bgp_advertisement(
+            "listed",
+            json!({"source": "Static", "prefixes": prefixes, "nextHop": "192.0.2.1"}),
+        )
+    };
+    fake.apply(&listed(&["10.1.0.0/16", "10.2.0.0/16"]));
+    let start = |folder: TempDir| {
+        let cluster = fake.cluster(KubernetesOptions {
+            node: Some(HERE.parse().unwrap()),
+            snapshot: Some(folder.path().to_owned()),
+            ..KubernetesOptions::new(Role::Speaker)
+        });
+        Running::on(cluster, folder, HERE, None)
+    };
+    let speaker = start(tempfile::tempdir().unwrap());
+    router
+        .status("two routes", |status| received(status) == 2)
+        .await;
+    let folder = speaker.end().await;
+    router
+        .status("the goodbye", |status| received(status) == 0)
+        .await;
+
+    fake.inject(On::all(), Fault::LoseAnswer);
+    let mut speaker = start(folder);
+    router
+        .status("both routes again", |status| received(status) == 2)
+        .await;
+    speaker
+        .status("the view of before", |status| status["phase"] == "Restored")
+        .await;
+    assert!(!*speaker.handles.ready.borrow());
+    let flaps = |router: &Running| {
+        let status = parsed(&router.handles.status.borrow());
+        status["bgp"]["peers"][0]["flaps"].as_u64()
+    };
+    let before = flaps(&router);
+
+    fake.apply(&listed(&["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"]));
+    fake.heal();
+    speaker
+        .status("the server", |status| status["phase"] == "Announcing")
+        .await;
+    assert!(*speaker.handles.ready.borrow());
+    router
+        .status("the third route", |status| received(status) == 3)
+        .await;
+    assert_eq!(flaps(&router), before, "the session stays");
+}
+
 /// A speaker on a directory of its own.
 struct Running {
     folder: TempDir,
@@ -113,6 +183,10 @@ impl Running {
             write(folder.path(), manifest);
         }
         let cluster = Cluster::directory(DirectoryOptions::new(folder.path(), Role::Speaker));
+        Self::on(cluster, folder, name, listen)
+    }
+
+    fn on(cluster: Cluster, folder: TempDir, name: &str, listen: Option<SocketAddr>) -> Self {
         let mut settings = Settings::new(name.parse().unwrap());
         settings.bgp_listen = listen;
         settings.on_term = OnTerm::Leave;
@@ -123,6 +197,16 @@ impl Running {
             handles,
             shutdown,
         }
+    }
+
+    /// Tells it to end, and waits for that; its folder is left.
+    async fn end(mut self) -> TempDir {
+        self.shutdown.cancel();
+        timeout(LIMIT, &mut self.handles.task)
+            .await
+            .expect("it ends")
+            .expect("without a panic");
+        self.folder
     }
 
     async fn status(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {

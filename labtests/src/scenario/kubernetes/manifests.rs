@@ -158,6 +158,10 @@ fn taken(lab: &KubeLab) -> Result<()> {
     for overlay in OVERLAYS {
         apply_twice(&plane, overlay)?;
     }
+    plane.succeeded();
+    drop(plane);
+    // Helm takes over nothing that others have made: a cluster without the definitions.
+    let mut plane = ControlPlane::start(lab.assets(), "chart", &Options::default())?;
     with_helm(&plane)?;
     plane.succeeded();
     Ok(())
@@ -199,19 +203,12 @@ fn versions(plane: &ControlPlane, path: &str) -> Result<BTreeMap<String, String>
     Ok(entries.collect())
 }
 
-/// Install, upgrade, uninstall in a cluster that has the definitions already; they stay, and so does a pool.
+/// Install, upgrade, uninstall; the definitions stay, and so does a pool.
 fn with_helm(plane: &ControlPlane) -> Result<()> {
     let Some(program) = plane.assets().helm() else {
         println!("skipped: no helm was built with the lab; the chart is not installed");
         return Ok(());
     };
-    let base = folder("base");
-    plane.kubectl(&[
-        "delete",
-        "-k",
-        base.to_str().context("a folder")?,
-        "--timeout=60s",
-    ])?;
     plane.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}}))?;
     let kubeconfig = plane.kubeconfig(User::Admin);
     let chart = folder("chart/ringbolt");

@@ -244,6 +244,8 @@ impl Kubernetes {
         let mut missing: BTreeSet<Kind> = kinds.iter().copied().collect();
         let mut watch = self.subscribe(&kinds);
         let mut problems = self.problems();
+        // What was said before this began counts.
+        problems.mark_changed();
         let whole = async {
             while !missing.is_empty() {
                 tokio::select! {

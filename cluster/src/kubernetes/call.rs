@@ -63,6 +63,14 @@ impl CallError {
         }
     }
 
+    /// Whether nobody has answered, or only somebody who cannot at this time. A refusal is an answer.
+    pub(crate) fn is_no_answer(&self) -> bool {
+        matches!(
+            self.outcome(),
+            CallOutcome::Unavailable | CallOutcome::Timeout | CallOutcome::Throttled
+        )
+    }
+
     /// For counting, and for what to do about it.
     pub(crate) fn outcome(&self) -> CallOutcome {
         match self {

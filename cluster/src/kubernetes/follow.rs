@@ -2,7 +2,7 @@
 //!
 //! Owns the connection of the watch and its silence. Decides nothing about objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 use ringbolt_config::{Kind, Object, ObjectRef, object};
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -60,6 +61,10 @@ struct Follower {
     confirm_at: Instant,
     /// When the server has last said something.
     heard: Timestamp,
+    /// Whether the last question had no answer: a refusal is one.
+    away: bool,
+    /// Whether the last watch was refused.
+    watch_refused: bool,
     started: Instant,
 }
 
@@ -80,6 +85,8 @@ impl Follower {
             record: None,
             earlier: None,
             heard: Timestamp::now(),
+            away: false,
+            watch_refused: false,
             confirm_at: Instant::now() + record::EVERY,
             started: Instant::now(),
             api,
@@ -129,7 +136,11 @@ impl Follower {
             Ok(page) => {
                 let now = self.now();
                 self.heard = Timestamp::now();
-                self.api.outlook.reached(self.kind());
+                self.away = false;
+                // A list says nothing of a watch that was refused.
+                if !self.watch_refused {
+                    self.api.outlook.reached(self.kind());
+                }
                 self.reflector.page(page, now);
             }
             Err(error) => self.refused(Verb::List, &error),
@@ -139,17 +150,23 @@ impl Follower {
     /// A request of this kind failed: says so, and tells the reflector what it needs to know.
     fn refused(&mut self, verb: Verb, error: &CallError) {
         // An old server that cannot select by this field. A bad token or version is 410 or 422.
+        let first = matches!(self.reflector.next().ask, Ask::List { token: None, .. });
         if error.status() == Some(400)
+            && first
+            && self.kind() == Kind::Service
             && let Some(wider) = self.resource.without_fields()
         {
             self.resource = wider;
         }
+        self.away = error.is_no_answer();
+        self.watch_refused = verb == Verb::Watch;
         let failure = match error.status() {
             Some(410) => Failure::Expired,
             Some(400 | 422) => Failure::Refused,
             _ => Failure::Unavailable,
         };
-        if failure == Failure::Unavailable {
+        // A version that is not kept is no trouble; one time after the other it is.
+        if failure == Failure::Unavailable || self.reflector.is_failing() {
             self.api.outlook.failed(self.kind(), verb, error);
         }
         self.reflector.failed(failure);
@@ -164,6 +181,7 @@ impl Follower {
             Err(error) => return self.refused(Verb::Watch, &error),
         };
         self.heard = Timestamp::now();
+        (self.away, self.watch_refused) = (false, false);
         self.api.outlook.reached(self.kind());
         let now = self.now();
         self.reflector.watch_opened(now);
@@ -171,7 +189,8 @@ impl Follower {
         let due = self.reflector.relist_at().saturating_sub(now);
         let read = self.read(body);
         let how = timeout(due.min(longest), read).await;
-        // There may be no server for a while: what it said last is kept.
+        // There may be no server for a while: what it said last is told and kept.
+        self.tell().await;
         if self.record.is_some() {
             self.confirm().await;
         }
@@ -247,12 +266,18 @@ impl Follower {
             }
         });
         let publications: Vec<_> = publications.collect();
+        // What went and came again at once was put into the record when it was read.
+        let mut last = BTreeMap::new();
         for publication in &publications {
-            if let Publication::Gone(name) = publication {
-                self.api.outlook.understood(name);
-                if let Some(record) = &mut self.record {
-                    record.gone(name);
-                }
+            match publication {
+                Publication::Object(object) => last.insert(object.object_ref(), false),
+                Publication::Gone(name) => last.insert(name.clone(), true),
+            };
+        }
+        for (name, _) in last.iter().filter(|(_, gone)| **gone) {
+            self.api.outlook.understood(name);
+            if let Some(record) = &mut self.record {
+                record.gone(name);
             }
         }
         self.api.hub.publish(publications);
@@ -263,11 +288,18 @@ impl Follower {
 
     fn read_page(&mut self, bytes: &[u8]) -> Result<Page, serde_json::Error> {
         let list: List<'_> = serde_json::from_slice(bytes)?;
-        let items = list.items.unwrap_or_default();
+        // Anything that is no list would be taken for an empty one, and everything for gone.
+        if list.metadata.resource_version.is_empty() {
+            return Err(serde_json::Error::custom("it is no list of objects"));
+        }
+        let items = list.items.unwrap_or_default().into_iter();
+        let values: Vec<Value> = items
+            .map(|raw| serde_json::from_str(raw.get()))
+            .collect::<Result<_, _>>()?;
         Ok(Page {
-            items: items
+            items: values
                 .into_iter()
-                .filter_map(|raw| self.item(serde_json::from_str(raw.get()).ok()?))
+                .filter_map(|value| self.item(value))
                 .filter(selected)
                 .collect(),
             version: list.metadata.resource_version,
@@ -399,7 +431,7 @@ fn selected(item: &Item) -> bool {
 /// Problems of a list as they are shown.
 pub(super) fn trouble(verb: Verb, error: &CallError) -> Trouble {
     match error.status() {
-        Some(401 | 403) => Trouble::Forbidden {
+        Some(403) => Trouble::Forbidden {
             verb,
             message: error.to_string().into(),
         },

@@ -172,8 +172,9 @@ pub(super) async fn lead(api: &Arc<Api>) -> Leadership {
     let (lost, released) = (CancellationToken::new(), CancellationToken::new());
     let guard = Leadership::released_by(lost.clone(), released.clone());
     tokio::spawn(async move {
+        // However this task ends, the right ends with it.
+        let _ended = (lost.clone().drop_guard(), released.drop_guard());
         candidate.hold(&lost).await;
-        released.cancel();
     });
     guard
 }

@@ -136,6 +136,8 @@ pub(super) struct Reflector {
     complete: bool,
     /// Failures since the last success.
     failures: u32,
+    /// Watches in a row that did not last.
+    bad_watches: u32,
     pause: Duration,
     /// When this list was begun; a new one is due `max_age` later.
     listed: Duration,
@@ -158,6 +160,7 @@ impl Reflector {
             known,
             complete: false,
             failures: 0,
+            bad_watches: 0,
             pause: Duration::ZERO,
             listed: Duration::ZERO,
             max_age,
@@ -284,27 +287,35 @@ impl Reflector {
 
     /// A list or probe failed, or a watch could not be opened.
     pub(super) fn failed(&mut self, failure: Failure) {
+        // Watches have a count of their own: a server that lists well and watches badly is not asked for
+        // one list after the other.
+        let count = match self.phase {
+            Phase::Watching { .. } => &mut self.bad_watches,
+            Phase::Listing { .. } | Phase::Confirming { .. } | Phase::Probing { .. } => {
+                &mut self.failures
+            }
+        };
+        let before = *count;
+        *count = count.saturating_add(1);
         match (&self.phase, failure) {
             // A continuation that has expired, like everything else that breaks a list: from the start.
             (Phase::Listing { .. } | Phase::Confirming { .. }, _) => {
                 self.phase = listing(Freshness::Quorum);
-                self.back_off();
             }
             (
                 Phase::Probing { .. } | Phase::Watching { .. },
                 Failure::Expired | Failure::Refused,
             ) => {
                 self.phase = listing(Freshness::Quorum);
-                self.back_off();
             }
             (Phase::Probing { version } | Phase::Watching { version }, Failure::Unavailable) => {
                 self.phase = Phase::Probing {
                     version: version.clone(),
                 };
-                self.back_off();
             }
-            (Phase::Probing { .. } | Phase::Watching { .. }, Failure::Ended) => self.back_off(),
+            (Phase::Probing { .. } | Phase::Watching { .. }, Failure::Ended) => {}
         }
+        self.pause = self.pause_after(before);
     }
 
     /// A watch was opened.
@@ -341,17 +352,12 @@ impl Reflector {
     pub(super) fn watch_over(&mut self, failure: Failure, now: Duration) {
         let good = now.saturating_sub(self.watch_began) >= GOOD_WATCH;
         if good {
+            self.bad_watches = 0;
             self.succeeded();
         }
         match failure {
             Failure::Ended if good => {}
-            failure => {
-                let failures = self.failures;
-                self.failed(failure);
-                if good && failures == 0 {
-                    self.pause = PAUSE.mul_f64(self.draw());
-                }
-            }
+            failure => self.failed(failure),
         }
     }
 
@@ -364,12 +370,12 @@ impl Reflector {
         // Versions are opaque but for this one question, which newer API text allows: has the store
         // gone back (restored to an older state)? Whatever is not a number counts as yes.
         let number = |version: &str| version.parse::<u64>().ok();
-        self.phase = match (number(ours), number(theirs)) {
-            (Some(ours_at), Some(theirs_at)) if ours_at <= theirs_at => Phase::Watching {
-                version: ours.to_owned(),
-            },
-            _ => listing(Freshness::Quorum),
-        };
+        match (number(ours), number(theirs)) {
+            (Some(ours_at), Some(theirs_at)) if ours_at <= theirs_at => {
+                self.begin_watch(ours.to_owned());
+            }
+            _ => self.phase = listing(Freshness::Quorum),
+        }
         self.watch_began = now;
     }
 
@@ -379,7 +385,14 @@ impl Reflector {
             self.complete = true;
             self.told.push(Told::Complete);
         }
+        self.begin_watch(version);
+    }
+
+    fn begin_watch(&mut self, version: String) {
         self.phase = Phase::Watching { version };
+        if let Some(before) = self.bad_watches.checked_sub(1) {
+            self.pause = self.pause_after(before);
+        }
     }
 
     fn exists(&mut self, item: Item) {
@@ -398,10 +411,9 @@ impl Reflector {
         self.pause = Duration::ZERO;
     }
 
-    fn back_off(&mut self) {
-        let doubled = PAUSE.saturating_mul(1_u32 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        self.pause = doubled.min(LONGEST_PAUSE).mul_f64(self.draw());
+    fn pause_after(&mut self, failures: u32) -> Duration {
+        let doubled = PAUSE.saturating_mul(1_u32 << failures.min(10));
+        doubled.min(LONGEST_PAUSE).mul_f64(self.draw())
     }
 
     /// A factor between 0.5 and 1.5 (xorshift), so that many processes do not come back together.

@@ -25,11 +25,11 @@ impl Follower {
         let (Some(folder), Some(node)) = (settings.snapshot.clone(), settings.node.clone()) else {
             return;
         };
-        let deadline = Instant::now() + PATIENCE;
         // Without a configuration there is no telling whose view is wanted.
         let Some(server) = self.api.server().await else {
             return;
         };
+        let deadline = Instant::now() + PATIENCE;
         let node = node.to_string();
         let record = Record::new(&folder, self.kind(), Owner { server, node });
         self.earlier = Some(record.place());
@@ -37,7 +37,10 @@ impl Follower {
         let path = self.resource.probe();
         let probe = Call::new(Verb::List, self.kind().plural(), path);
         let answered = timeout_at(deadline, async {
-            while self.api.bytes(&probe).await.is_err() {
+            // A refusal is an answer: a server that refuses has not forgotten.
+            while let Err(error) = self.api.bytes(&probe).await
+                && error.is_no_answer()
+            {
                 sleep(Duration::from_millis(200)).await;
             }
         });
@@ -117,7 +120,7 @@ impl Follower {
     /// Whoever answers and then does not is away all the same.
     pub(super) async fn lose_patience(&mut self) {
         let late = self.now() > PATIENCE;
-        if late && self.reflector.is_failing() && !self.reflector.is_complete() {
+        if late && self.away && self.reflector.is_failing() && !self.reflector.is_complete() {
             self.use_earlier().await;
         }
     }

@@ -226,3 +226,23 @@ fn a_watch_that_is_refused_again_and_again_is_not_asked_in_a_hurry() {
     }
     assert!(reflector.next().after >= s(5), "{:?}", reflector.next());
 }
+
+#[test]
+fn a_server_that_lists_well_and_watches_badly_is_asked_ever_more_slowly() {
+    for failure in [Failure::Expired, Failure::Unavailable] {
+        let mut reflector = watching(&["a"]);
+        let mut waited = Duration::ZERO;
+        for turn in 0..12 {
+            reflector.watch_over(failure, s(turn));
+            reflector.page(page(&["a"], "10", None), s(turn));
+            let next = reflector.next();
+            assert_eq!(next.ask, watch("10"), "{failure:?}");
+            reflector.watch_opened(s(turn));
+            waited = next.after;
+        }
+        assert!(waited >= s(10), "{failure:?}: {waited:?}");
+        // A watch that lasts makes up for it.
+        reflector.watch_over(Failure::Ended, s(12) + GOOD_WATCH);
+        assert_eq!(reflector.next().after, Duration::ZERO);
+    }
+}

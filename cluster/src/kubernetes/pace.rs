@@ -51,6 +51,17 @@ impl Pace {
         at
     }
 
+    /// The same, for a write that is of no use after a time: one that is not let through takes no turn.
+    fn admit_before(&mut self, now: Duration, deadline: Duration) -> Option<Duration> {
+        let next = self.next;
+        let at = self.admit(now);
+        if at >= deadline {
+            self.next = next;
+            return None;
+        }
+        Some(at)
+    }
+
     /// The server has asked to come again later: that long, where it says.
     fn throttled(&mut self, now: Duration, pause: Option<Duration>) {
         self.gap = (self.gap * 2).clamp(FIRST_GAP, LONGEST_GAP);
@@ -91,10 +102,9 @@ impl Gate {
         let place = timeout_at(deadline, self.places.acquire()).await;
         // Nobody closes the semaphore.
         let place = place.ok().and_then(Result::ok).ok_or(Late::Crowded)?;
-        let at = self.with(|pace, now| pace.admit(now));
-        if self.started + at >= deadline {
-            return Err(Late::Throttled);
-        }
+        let deadline = deadline.saturating_duration_since(self.started);
+        let at = self.with(|pace, now| pace.admit_before(now, deadline));
+        let at = at.ok_or(Late::Throttled)?;
         sleep_until(self.started + at).await;
         Ok(place)
     }

@@ -38,6 +38,7 @@ pub(super) async fn read(api: Arc<Api>) {
         named: BTreeMap::new(),
         known: BTreeSet::new(),
         missing: BTreeSet::new(),
+        failing: BTreeSet::new(),
         synced: 0,
         complete: false,
     };
@@ -53,6 +54,8 @@ struct Reader {
     known: BTreeSet<ObjectRef>,
     /// Those of them that do not exist.
     missing: BTreeSet<ObjectRef>,
+    /// Those that could not be read the last time.
+    failing: BTreeSet<ObjectRef>,
     synced: usize,
     complete: bool,
 }
@@ -60,6 +63,8 @@ struct Reader {
 impl Reader {
     async fn run(&mut self) {
         let mut patience = MISSING;
+        // Whose Secrets they are is known with the configuration.
+        self.api.server().await;
         loop {
             let wanted = self.wanted();
             for name in wanted.clone() {
@@ -165,6 +170,7 @@ impl Reader {
             }
             Err(error) => {
                 self.api.outlook.failed(Kind::Secret, Verb::Get, &error);
+                self.failing.insert(name.clone());
                 // A refusal is an answer: who waits for all of them does not wait for this one.
                 if error.status() == Some(403) {
                     self.known.insert(name);
@@ -172,8 +178,12 @@ impl Reader {
                 return;
             }
         };
+        // One that can be read says nothing of another that cannot.
+        self.failing.remove(&name);
+        if self.failing.is_empty() {
+            self.api.outlook.reached(Kind::Secret);
+        }
         self.known.insert(name);
-        self.api.outlook.reached(Kind::Secret);
         self.api.hub.publish([publication]);
     }
 
@@ -183,6 +193,7 @@ impl Reader {
         for name in &gone {
             self.known.remove(name);
             self.missing.remove(name);
+            self.failing.remove(name);
         }
         let gone = gone.into_iter().map(Publication::Gone);
         self.api.hub.publish(gone);

@@ -79,3 +79,14 @@ async fn ten_are_under_way_and_the_next_one_waits_for_a_place() {
     places.pop();
     assert!(gate.pass(Instant::now() + ms(1)).await.is_ok());
 }
+
+#[test]
+fn a_write_that_is_not_let_through_takes_no_turn() {
+    let mut pace = Pace::default();
+    let second = Duration::from_secs(1);
+    pace.throttled(Duration::ZERO, Some(20 * second));
+    for _ in 0..1_000 {
+        assert_eq!(pace.admit_before(second, 10 * second), None);
+    }
+    assert_eq!(pace.admit(second), 20 * second);
+}

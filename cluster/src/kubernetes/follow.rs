@@ -292,16 +292,15 @@ impl Follower {
         if list.metadata.resource_version.is_empty() {
             return Err(serde_json::Error::custom("it is no list of objects"));
         }
-        let items = list.items.unwrap_or_default().into_iter();
-        let values: Vec<Value> = items
-            .map(|raw| serde_json::from_str(raw.get()))
-            .collect::<Result<_, _>>()?;
+        // One by one: a list from the server's cache is one page however long it is, and its objects
+        // are many times larger as JSON values than as what is kept of them.
+        let mut items = Vec::new();
+        for raw in list.items.unwrap_or_default() {
+            let value = serde_json::from_str(raw.get())?;
+            items.extend(self.item(value).filter(selected));
+        }
         Ok(Page {
-            items: values
-                .into_iter()
-                .filter_map(|value| self.item(value))
-                .filter(selected)
-                .collect(),
+            items,
             version: list.metadata.resource_version,
             token: list.metadata.token.filter(|token| !token.is_empty()),
         })

@@ -193,7 +193,12 @@ impl Reader {
         for name in &gone {
             self.known.remove(name);
             self.missing.remove(name);
-            self.failing.remove(name);
+        }
+        // Including those that were never answered.
+        let before = self.failing.len();
+        self.failing.retain(|name| wanted.contains(name));
+        if self.failing.is_empty() && before > 0 {
+            self.api.outlook.reached(Kind::Secret);
         }
         let gone = gone.into_iter().map(Publication::Gone);
         self.api.hub.publish(gone);

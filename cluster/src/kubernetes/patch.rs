@@ -1,15 +1,13 @@
 //! The documents of patches, from what is wanted. Pure.
 
 use ringbolt_config::service::FINALIZER;
+use ringbolt_config::service::annotations::ALLOCATED_FROM;
 use serde_json::{Map, Value, json};
 
 use crate::writer::{FinalizerChange, Part, ServiceStatusPatch};
 
 #[cfg(test)]
 mod tests;
-
-/// The annotation that names the pool an address is from.
-const ALLOCATED_FROM: &str = "ringbolt.io/ip-allocated-from-pool";
 
 /// One strategic merge patch of a Service's `/status`: lists of others (finalizers, conditions) stay as they are.
 pub(super) fn of_service(patch: &ServiceStatusPatch) -> Value {

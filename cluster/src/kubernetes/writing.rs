@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ring::rand::{SecureRandom, SystemRandom};
 use ringbolt_config::api::{IPAllocation, Speaker};
+use ringbolt_config::node::DRAIN;
 use ringbolt_config::{
     Kind, NodeName, Object, ObjectRef, ResourceVersion, SecretView, ServiceKey, ServiceView, Uid,
     object,
@@ -33,8 +34,6 @@ const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// Fields that this process writes are recorded under this name.
 const MANAGER: &str = ringbolt_config::service::FIELD_MANAGER;
-/// The annotation that marks a node as one to be left.
-const DRAIN: &str = "ringbolt.io/drain";
 /// How often a Speaker object is tried to be written before its speaker is told of a conflict.
 const SPEAKER_TRIES: u32 = 3;
 /// Octets of a speaker's key.
@@ -171,7 +170,7 @@ impl Kubernetes {
             .as_array()
             .cloned()
             .unwrap_or_default();
-        let ours = Value::from(IN_USE);
+        let ours = Value::from(ringbolt_config::api::pool::FINALIZER);
         finalizers.retain(|finalizer| *finalizer != ours);
         match change {
             FinalizerChange::Keep => return Ok(Some(resource_version.clone())),
@@ -328,9 +327,6 @@ impl Kubernetes {
         serde_json::from_slice(&bytes).map_err(|_| not_understood(object))
     }
 }
-
-/// The finalizer of a pool that is in use.
-const IN_USE: &str = "ringbolt.io/in-use";
 
 fn new_key(object: &ObjectRef, namespace: &str) -> Result<Value, WriteError> {
     use k8s_openapi::ByteString;

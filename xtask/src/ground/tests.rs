@@ -1,5 +1,3 @@
-//! What a command line becomes on each ground, and what a user is told.
-
 //! Where labs can run, by who calls and what the kernel allows.
 
 use std::path::Path;

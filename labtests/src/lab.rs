@@ -3,8 +3,10 @@
 //! The prefix holds the process's id, so several labs run beside each other and leftovers of a killed one are
 //! recognised by the next. Knows links and addresses; what runs inside is the business of others.
 
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use anyhow::{Context, Result};
 
@@ -61,8 +63,14 @@ impl Lab {
     pub(crate) fn new(name: &str) -> Result<Self> {
         sweep(Leftovers::OfTheDead)?;
         let pid = std::process::id();
-        let folder = env::temp_dir().join(format!("ringbolt-lab-{pid}-{name}"));
-        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        // The id alone is not enough: in a user namespace every lab's process is number 1, and what one person's
+        // lab has left must not be in the way of another's.
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("ringbolt-lab-{pid}-{name}-"))
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .with_context(|| format!("a folder in {}", env::temp_dir().display()))?
+            .keep();
         let prefix = format!("{PREFIX}{pid}-");
         Ok(Self {
             prefix,

@@ -31,6 +31,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
                 println!("demo: BIRD is not installed; Ringbolt is the router");
                 more.extend(["--router", "ringbolt"]);
             }
+            if args.iter().any(|arg| arg == "--keep" || arg == "--down") {
+                return Err(Failure::Refused(
+                    "--keep and --down need root: what an ordinary user's demo makes ends with it"
+                        .to_owned(),
+                ));
+            }
             if matches!(ground, Ground::Loopback(_)) {
                 more.push("--loopback");
             }

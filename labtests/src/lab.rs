@@ -3,13 +3,12 @@
 //! The prefix holds the process's id, so several labs run beside each other and leftovers of a killed one are
 //! recognised by the next. Knows links and addresses; what runs inside is the business of others.
 
-use std::env;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use crate::folder;
 use crate::netns::{self, Netns};
 use crate::process::Kept;
 
@@ -63,14 +62,7 @@ impl Lab {
     pub(crate) fn new(name: &str) -> Result<Self> {
         sweep(Leftovers::OfTheDead)?;
         let pid = std::process::id();
-        // The id alone is not enough: in a user namespace every lab's process is number 1, and what one person's
-        // lab has left must not be in the way of another's.
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("ringbolt-lab-{pid}-{name}-"))
-            .permissions(Permissions::from_mode(0o755))
-            .tempdir()
-            .with_context(|| format!("a folder in {}", env::temp_dir().display()))?
-            .keep();
+        let folder = folder::create(name)?;
         let prefix = format!("{PREFIX}{pid}-");
         Ok(Self {
             prefix,
@@ -181,15 +173,8 @@ pub(crate) fn sweep(which: Leftovers) -> Result<usize> {
         removed += 1;
     }
     if which == Leftovers::AllIdle {
-        for entry in fs::read_dir(env::temp_dir())?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(rest) = name.strip_prefix("ringbolt-lab-") else {
-                continue;
-            };
-            let pid = rest.split('-').next().and_then(|pid| pid.parse().ok());
-            if pid.is_some_and(|pid| kept_mark(pid).exists() && !is_running(pid)) {
-                fs::remove_dir_all(entry.path())?;
-            }
+        for parent in folder::parents() {
+            remove_kept(&parent)?;
         }
         for entry in fs::read_dir(env::temp_dir())?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -199,6 +184,21 @@ pub(crate) fn sweep(which: Leftovers) -> Result<usize> {
         }
     }
     Ok(removed)
+}
+
+/// Removes the folders of kept labs that nobody uses.
+fn remove_kept(parent: &Path) -> Result<()> {
+    for entry in fs::read_dir(parent)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(folder::PREFIX) else {
+            continue;
+        };
+        let pid = rest.split('-').next().and_then(|pid| pid.parse().ok());
+        if pid.is_some_and(|pid| kept_mark(pid).exists() && !is_running(pid)) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The file that says that the lab of a process is kept on purpose.

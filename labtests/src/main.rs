@@ -1,6 +1,6 @@
 //! Labs in network namespaces: the demo, the scenarios, the benches.
 //!
-//! `netns`, `process`, `lab`, `wait` and `progress` make a lab that cleans up after itself. `plan` and `rack` are the network
+//! `netns`, `process`, `lab`, `folder`, `wait` and `progress` make a lab that cleans up after itself. `plan` and `rack` are the network
 //! of the story. `bird`, `frr` and `router` are routers that tell what they know; `pod`, `proxy` and `client` are
 //! what a cluster has around Ringbolt; `frames` and `capture` look at the wire. `demo` tells the story, `scenario`
 //! holds the tests, `bench` the measurements. What is verified here is read from the other side: the router's
@@ -17,6 +17,7 @@ mod capture;
 mod client;
 mod demo;
 mod diag;
+mod folder;
 mod frames;
 mod frr;
 mod kubelab;

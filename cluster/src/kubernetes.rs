@@ -246,25 +246,33 @@ impl Kubernetes {
         let mut problems = self.problems();
         // What was said before this began counts.
         problems.mark_changed();
+        let mut shown = 0;
         let whole = async {
             while !missing.is_empty() {
                 tokio::select! {
                     changes = watch.next() => for change in changes {
                         if let Change::Synced(kind) = change {
                             missing.remove(&kind);
+                            shown += 1;
                         }
                     },
                     _ = problems.changed() => {
                         if let Some(error) = hopeless(&problems.borrow_and_update()) {
                             return Err(error);
                         }
-                        // Kinds that are refused are not waited for.
+                        // Kinds about which there is such an answer are not waited for.
                         let refused = self.api.outlook.refused();
-                        missing.retain(|kind| !refused.contains(kind));
+                        missing.retain(|kind| !refused.contains_key(kind));
                     }
                 }
             }
-            Ok(())
+            // An empty cluster and one that shows nothing are not the same.
+            match self.api.outlook.refused().into_values().next() {
+                Some(trouble) if shown == 0 => Err(ReadError::NothingShown {
+                    message: trouble.to_string().into(),
+                }),
+                _ => Ok(()),
+            }
         };
         match timeout(READ_ALL, whole).await {
             Ok(done) => done?,

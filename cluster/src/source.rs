@@ -25,7 +25,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use problem::{Severity, SourceProblem, Trouble};
+pub use problem::{Definer, Severity, SourceProblem, Trouble};
 
 /// One difference between what a [`Watch`] has delivered and what is so.
 #[derive(Clone, Debug)]
@@ -365,6 +365,12 @@ pub enum ReadError {
     #[error("no API server: {message}")]
     NoApiServer {
         /// What was tried, and what came of it.
+        message: Box<str>,
+    },
+    /// The API server answers, and shows nothing at all of what was asked for.
+    #[error("the API server shows nothing: {message}")]
+    NothingShown {
+        /// What it said to one of the questions.
         message: Box<str>,
     },
     /// The API server has not shown everything in time.

@@ -23,7 +23,7 @@ use super::reflector::{Ask, Event, Failure, Item, Page, Reading, Reflector, Told
 use super::resource::{Freshness, Resource};
 use crate::calls::Verb;
 use crate::hub::Publication;
-use crate::source::{Role, Trouble};
+use crate::source::Role;
 
 mod earlier;
 
@@ -424,18 +424,5 @@ fn selected(item: &Item) -> bool {
     match &item.object {
         Some(Object::Service(view)) => view.is_load_balancer(),
         _ => true,
-    }
-}
-
-/// Problems of a list as they are shown.
-pub(super) fn trouble(verb: Verb, error: &CallError) -> Trouble {
-    match error.status() {
-        Some(403) => Trouble::Forbidden {
-            verb,
-            message: error.to_string().into(),
-        },
-        _ => Trouble::Unreachable {
-            message: error.to_string().into(),
-        },
     }
 }

@@ -1,18 +1,17 @@
 //! What a Kubernetes source says beside objects: which kinds cannot be read and why, which objects are
 //! not understood, the cluster's identity. Newest states; each problem is logged once, when it comes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringbolt_config::object::DecodeProblem;
-use ringbolt_config::{Kind, ObjectRef};
+use ringbolt_config::{Kind, ObjectRef, names};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::call::CallError;
-use super::follow::trouble;
 use crate::calls::Verb;
-use crate::source::{ClusterId, SourceProblem, Trouble};
+use crate::source::{ClusterId, Definer, SourceProblem, Trouble};
 
 /// The most objects that are named as not understood; one of our kinds at fault is usually all of them.
 const MAX_NAMED: usize = 1000;
@@ -100,19 +99,24 @@ impl Outlook {
             return;
         }
         self.change(|state| {
-            let trouble = trouble(verb, error);
+            let trouble = trouble(kind, verb, error);
             state.kinds.insert(kind, trouble.clone()).as_ref() != Some(&trouble)
         });
     }
 
-    /// Kinds that this process is not allowed to read.
-    pub(super) fn refused(&self) -> BTreeSet<Kind> {
+    /// Kinds about which the server has answered that, or in a way that, nothing can be read.
+    pub(super) fn refused(&self) -> BTreeMap<Kind, Trouble> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = state
-            .kinds
-            .iter()
-            .filter(|(_, trouble)| matches!(trouble, Trouble::Forbidden { .. }));
-        refused.map(|(kind, _)| *kind).collect()
+        let answered = state.kinds.iter().filter(|(_, trouble)| {
+            matches!(
+                trouble,
+                Trouble::Forbidden { .. }
+                    | Trouble::NotServed { .. }
+                    | Trouble::NoUsableAnswer { .. }
+            )
+        });
+        let answered = answered.map(|(kind, trouble)| (*kind, trouble.clone()));
+        answered.collect()
     }
 
     /// The object is used, or gone.
@@ -195,5 +199,29 @@ impl State {
             .chain(kinds)
             .chain(self.objects.values().flatten().cloned())
             .collect()
+    }
+}
+
+/// How a failed reading of a kind is shown: who got an answer is told what it was, and not that there is
+/// no server.
+fn trouble(kind: Kind, verb: Verb, error: &CallError) -> Trouble {
+    let message = error.to_string().into();
+    match error {
+        CallError::Refused {
+            status: 401 | 403, ..
+        } => Trouble::Forbidden { verb, message },
+        CallError::Refused { status: 404, .. } => Trouble::NotServed {
+            definer: if kind.api_version().starts_with(names::GROUP) {
+                Definer::Ringbolt
+            } else {
+                Definer::Kubernetes
+            },
+        },
+        CallError::Refused { .. } | CallError::NotUnderstood(_) => {
+            Trouble::NoUsableAnswer { message }
+        }
+        CallError::Timeout | CallError::Unreachable(_) | CallError::NotConfigured => {
+            Trouble::Unreachable { message }
+        }
     }
 }

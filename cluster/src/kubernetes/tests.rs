@@ -10,11 +10,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::calls::{CallOutcome, Verb};
 use crate::fake::{Cut, FakeApi, Fault, On, Refusal};
-use crate::source::{Change, Cluster, Role, Trouble, Watch};
+use crate::source::{Change, Cluster, Role, SourceProblem, Trouble, Watch};
 
 mod leading;
 mod reading;
 mod restoring;
+mod troubles;
 mod writing;
 
 /// Longer than anything here takes, on the clock of the test.
@@ -99,6 +100,24 @@ impl Seen {
     fn names(&self) -> Vec<&str> {
         self.objects.keys().map(|name| &*name.name).collect()
     }
+}
+
+/// Waits until a problem of the source is such a one.
+async fn named(cluster: &Cluster, what: &str, such: impl Fn(&SourceProblem) -> bool) {
+    let mut problems = cluster.problems();
+    let named = problems.wait_for(|problems| problems.iter().any(&such));
+    let named = timeout(LIMIT, named).await.is_ok();
+    let said = problems.borrow();
+    assert!(named, "waited in vain for {what}; named: {said:?}");
+}
+
+/// Waits until nothing is wrong with the source.
+async fn no_problem(cluster: &Cluster) {
+    let mut problems = cluster.problems();
+    let clean = problems.wait_for(|problems| problems.is_empty());
+    let clean = timeout(LIMIT, clean).await.is_ok();
+    let said = problems.borrow();
+    assert!(clean, "what is over is named still: {said:?}");
 }
 
 /// How many calls had this outcome.

@@ -139,6 +139,17 @@ pub enum Trouble {
         /// What was met on the way, or what the server said.
         message: Box<str>,
     },
+    /// The API server answers, and has no such kind. What is known stays.
+    NotServed {
+        /// Who would have to define it.
+        definer: Definer,
+    },
+    /// The API server answers about these kinds with something that is of no use: it cannot at this
+    /// time, or does not speak as expected. What is known stays.
+    NoUsableAnswer {
+        /// What the server said, or what is wrong with that.
+        message: Box<str>,
+    },
     /// The API server does not know us, or does not let us. What is known stays.
     Forbidden {
         /// What was asked, as the API names it.
@@ -153,6 +164,15 @@ pub enum Trouble {
         /// What was looked for, and what is wrong with it.
         message: Box<str>,
     },
+}
+
+/// Where a kind comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Definer {
+    /// A CustomResourceDefinition of Ringbolt.
+    Ringbolt,
+    /// The API server itself.
+    Kubernetes,
 }
 
 impl Trouble {
@@ -176,6 +196,8 @@ impl Trouble {
             Self::StateUnwritable { .. } => "StateUnwritable",
             Self::NotNotified => "NotNotified",
             Self::Unreachable { .. } => "Unreachable",
+            Self::NotServed { .. } => "NotServed",
+            Self::NoUsableAnswer { .. } => "NoUsableAnswer",
             Self::Forbidden { .. } => "Forbidden",
             Self::PasswordNotKept => "PasswordNotKept",
             Self::NotConfigured { .. } => "NotConfigured",
@@ -199,6 +221,8 @@ impl Trouble {
             | Self::StateUnreadable { .. }
             | Self::StateUnwritable { .. }
             | Self::Unreachable { .. }
+            | Self::NotServed { .. }
+            | Self::NoUsableAnswer { .. }
             | Self::Forbidden { .. }
             | Self::PasswordNotKept
             | Self::NotConfigured { .. } => Severity::Refused,
@@ -258,6 +282,22 @@ impl fmt::Display for Trouble {
                 write!(
                     f,
                     "the API server is not to be had ({message}); nothing changes until it is"
+                )
+            }
+            Self::NotServed { definer } => f.write_str(match definer {
+                Definer::Ringbolt => {
+                    "the API server has no such kind; apply Ringbolt's definitions \
+                     (ringbolt crds | kubectl apply --server-side -f -); what is known stays"
+                }
+                Definer::Kubernetes => {
+                    "the API server has no such kind; it is older than Ringbolt can work with, or \
+                     this API is switched off; what is known stays"
+                }
+            }),
+            Self::NoUsableAnswer { message } => {
+                write!(
+                    f,
+                    "the API server gives no usable answer ({message}); what is known stays"
                 )
             }
             Self::Forbidden { verb, message } => {

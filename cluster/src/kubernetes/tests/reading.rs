@@ -164,26 +164,14 @@ async fn a_kind_that_must_not_be_read_is_named_and_keeps_no_other_from_coming() 
     let mut seen = Seen::new(&cluster, &[Kind::Service, Kind::BGPPeer]);
     seen.until("the Service", |seen| seen.objects.len() == 1)
         .await;
-    let mut problems = cluster.problems();
-    let named = |problems: &[crate::SourceProblem]| {
-        problems.iter().any(|problem| {
-            matches!(
-                problem.trouble,
-                Trouble::Forbidden {
-                    verb: Verb::List,
-                    ..
-                }
-            )
-        })
+    let forbidden = |problem: &SourceProblem| {
+        let list = Verb::List;
+        matches!(problem.trouble, Trouble::Forbidden { verb, .. } if verb == list)
     };
-    let named = timeout(LIMIT, problems.wait_for(|problems| named(problems)))
-        .await
-        .is_ok();
-    assert!(named);
+    named(&cluster, "the refusal", forbidden).await;
     fake.heal();
     seen.until("the other kind", |seen| seen.synced == 2).await;
-    let clean = timeout(LIMIT, problems.wait_for(|problems| problems.is_empty())).await;
-    assert!(clean.is_ok(), "a problem that is over is not named");
+    no_problem(&cluster).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,11 +179,9 @@ async fn a_server_that_hangs_changes_nothing_until_it_answers() {
     let (fake, cluster, mut seen) = two_services().await;
     fake.inject(On::all(), Fault::Hang);
     fake.cut(None, Cut::Freeze);
-    let mut problems = cluster.problems();
     let unreachable =
-        |problem: &crate::SourceProblem| matches!(problem.trouble, Trouble::Unreachable { .. });
-    let named = problems.wait_for(|problems| problems.iter().any(unreachable));
-    assert!(timeout(LIMIT, named).await.is_ok());
+        |problem: &SourceProblem| matches!(problem.trouble, Trouble::Unreachable { .. });
+    named(&cluster, "the silence", unreachable).await;
     seen.during(s(600)).await;
     assert_eq!((seen.names(), seen.deleted.len()), (vec!["a", "b"], 0));
     fake.heal();
@@ -215,12 +201,7 @@ async fn a_secret_that_cannot_be_read_is_no_problem_when_nobody_names_it() {
     fake.inject(On::of(Verb::Get, "secrets"), Fault::LoseAnswer);
     let cluster = fake.cluster_of(Role::Controller);
     let _watch = cluster.watch(&[Kind::Secret]);
-    let mut problems = cluster.problems();
-    let named = timeout(LIMIT, problems.wait_for(|problems| !problems.is_empty()))
-        .await
-        .is_ok();
-    assert!(named);
+    named(&cluster, "the Secret", |_| true).await;
     fake.delete(&object(Kind::BGPPeer, "a"));
-    let clean = timeout(LIMIT, problems.wait_for(|problems| problems.is_empty())).await;
-    assert!(clean.is_ok());
+    no_problem(&cluster).await;
 }

@@ -1,12 +1,13 @@
 //! Who called us, and how to run cargo as that person.
 //!
 //! Labs need root, builds must not have it: under sudo the build runs as the person who typed the command,
-//! with that person's toolchain, so that `target/` keeps its owner. Refuses to know what is built.
+//! with that person's toolchain, so that `target/` keeps its owner. A root that a container has left without its
+//! rights is as ordinary a user as any. Refuses to know what is built.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fmt, fs};
 
 use crate::Failure;
 
@@ -19,30 +20,69 @@ pub(crate) struct Person {
     home: PathBuf,
 }
 
+/// What this process may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Root with the rights that network namespaces need.
+    Root,
+    /// Root by number, without those rights: it may install packages.
+    RootByName,
+    Ordinary,
+}
+
+/// The rights that network namespaces need, by their numbers in capabilities(7).
+const NET_ADMIN: u32 = 12;
+const SYS_ADMIN: u32 = 21;
+
+impl Standing {
+    /// Reads /proc/PID/status.
+    fn of(status: &str) -> Self {
+        let rights = effective_rights(status).unwrap_or_default();
+        let has = |number: u32| rights & (1 << number) != 0;
+        match effective_uid(status) {
+            Some(0) if has(NET_ADMIN) && has(SYS_ADMIN) => Self::Root,
+            Some(0) => Self::RootByName,
+            Some(_) | None => Self::Ordinary,
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "root",
+            Self::RootByName => "root without CAP_NET_ADMIN and CAP_SYS_ADMIN",
+            Self::Ordinary => "not root",
+        })
+    }
+}
+
 /// The process's own user and, under sudo, the person who called.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    root: bool,
+    standing: Standing,
     person: Option<Person>,
 }
 
 impl Caller {
     pub(crate) fn detect() -> Self {
-        let root = fs::read_to_string("/proc/self/status")
-            .ok()
-            .and_then(|status| effective_uid(&status))
-            .is_some_and(|uid| uid == 0);
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let standing = Standing::of(&status);
         let person = env::var("SUDO_UID")
             .ok()
             .and_then(|uid| uid.parse().ok())
-            .filter(|uid| root && *uid != 0)
+            .filter(|uid| standing != Standing::Ordinary && *uid != 0)
             .and_then(|uid| person_of(&passwd_entry(uid), uid));
-        Self { root, person }
+        Self { standing, person }
     }
 
-    /// Whether this process is root.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Whether this process is root, with all that goes with it.
     pub(crate) fn is_root(&self) -> bool {
-        self.root
+        self.standing == Standing::Root
     }
 
     /// The person to build as, if that is somebody else than this process.
@@ -50,16 +90,24 @@ impl Caller {
         self.person.as_ref()
     }
 
-    /// Refuses, in one line that says what to type, when this process is not root.
+    /// Refuses, in one line that says what to do, when this process may not make network namespaces for others.
     pub(crate) fn require_root(&self, verb: &str) -> Result<(), Failure> {
-        if self.root {
-            return Ok(());
+        match self.standing {
+            Standing::Root => Ok(()),
+            Standing::RootByName => Err(Failure::Refused(format!(
+                "`{verb}` needs root for network namespaces, and this is {}: a container has to be given them",
+                self.standing
+            ))),
+            Standing::Ordinary => Err(wants_sudo(verb)),
         }
-        let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("target/debug/xtask"));
-        Err(Failure::Refused(format!(
-            "`{verb}` needs root for network namespaces (and apt): sudo {} {verb}",
-            program.display()
-        )))
+    }
+
+    /// Refuses, in one line that says what to type, when this process may not install packages.
+    pub(crate) fn require_packages(&self, verb: &str) -> Result<(), Failure> {
+        match self.standing {
+            Standing::Root | Standing::RootByName => Ok(()),
+            Standing::Ordinary => Err(wants_sudo(verb)),
+        }
     }
 
     /// `cargo`, to run as the calling person, without the variables that `cargo run` gave to this process.
@@ -129,6 +177,14 @@ impl Caller {
     }
 }
 
+fn wants_sudo(verb: &str) -> Failure {
+    let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("target/debug/xtask"));
+    Failure::Refused(format!(
+        "`{verb}` needs root for network namespaces (and apt): sudo {} {verb}",
+        program.display()
+    ))
+}
+
 /// The line of passwd(5) for a user. `getent` knows people that /etc/passwd does not (LDAP); where it is not
 /// installed, the file has to do.
 fn passwd_entry(uid: u32) -> String {
@@ -154,6 +210,14 @@ fn with_folder(folder: &Path) -> std::ffi::OsString {
 fn effective_uid(status: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The `CapEff:` line of `/proc/PID/status`, one bit for each right.
+fn effective_rights(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
 }
 
 fn person_of(passwd: &str, uid: u32) -> Option<Person> {

@@ -23,13 +23,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             Consent::from_args(args),
         )?,
         Ground::UserNamespace | Ground::Loopback(_) => {
-            ground
-                .explain()
-                .iter()
-                .for_each(|told| println!("demo: {told}"));
-            if router == Purpose::Bird && !setup::is_installed("bird") {
-                println!("demo: BIRD is not installed; Ringbolt is the router");
-                more.extend(["--router", "ringbolt"]);
+            let told = ground.explain(workspace.caller.standing());
+            told.iter().for_each(|told| println!("demo: {told}"));
+            if let Some((router, why)) = replaced(&ground, router, setup::is_installed) {
+                println!("demo: {why}; {router} is the router");
+                more.extend(["--router", router]);
             }
             if args.iter().any(|arg| arg == "--keep" || arg == "--down") {
                 return Err(Failure::Refused(
@@ -53,6 +51,29 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         kubelab.tell(&mut command);
     }
     run_through(&mut command)
+}
+
+/// The router that takes the place of one that an ordinary user cannot have, and why.
+fn replaced(
+    ground: &Ground,
+    router: Purpose,
+    is_installed: impl Fn(&str) -> bool,
+) -> Option<(&'static str, &'static str)> {
+    let bird = || is_installed("bird") && is_installed("birdc");
+    let other = || if bird() { "bird" } else { "ringbolt" };
+    match (ground, router) {
+        (Ground::UserNamespace, Purpose::Frr) => Some((
+            other(),
+            "FRR needs users of its own, and a user namespace has one user only",
+        )),
+        (Ground::Loopback(_), Purpose::Frr) => {
+            Some((other(), "FRR needs root and a network of its own"))
+        }
+        (Ground::UserNamespace | Ground::Loopback(_), Purpose::Bird) if !bird() => {
+            Some(("ringbolt", "BIRD is not installed"))
+        }
+        _ => None,
+    }
 }
 
 /// What the chosen router needs to be installed.

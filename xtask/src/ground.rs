@@ -4,11 +4,10 @@
 //! Says what is replaced. Knows nothing of what the labs do.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Standing};
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +34,10 @@ const UNSHARE: [&str; 8] = [
     "--mount-proc",
     "--kill-child",
 ];
+/// What a lab does, once: where one of it is refused, no lab stands.
+const PROBE: &str = "mount -t tmpfs tmpfs /run && ip netns add probe && ip link set lo up \\
+    && ip link add probe0 type bridge && ip link add probe1 type veth peer name probe2 netns probe \\
+    && nft add table inet probe";
 /// `ip netns` keeps names below /run, which is another user's. Programs that only root calls are not on every PATH.
 const ENTER: &str = r#"mount -t tmpfs tmpfs /run && PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
 
@@ -45,7 +48,7 @@ impl Ground {
             return Self::Root;
         }
         let mut attempt = Self::enter();
-        attempt.args(["-c", "mount -t tmpfs tmpfs /run && ip link set lo up"]);
+        attempt.args(["-c", PROBE]);
         let output = attempt.stdin(Stdio::null()).output();
         match output {
             Ok(output) if output.status.success() => Self::UserNamespace,
@@ -87,23 +90,16 @@ impl Ground {
     }
 
     /// What an ordinary user is told before a lab begins.
-    pub(crate) fn explain(&self) -> Option<String> {
+    pub(crate) fn explain(&self, caller: Standing) -> Option<String> {
         match self {
             Self::Root => None,
-            Self::UserNamespace => Some(
-                "not root: the lab runs in a user namespace; nothing is installed, and programs run as one user"
-                    .to_owned(),
-            ),
+            Self::UserNamespace => Some(format!(
+                "{caller}: the lab runs in a user namespace; nothing is installed, and programs run as one user"
+            )),
             Self::Loopback(why) => Some(format!(
-                "not root, and no user namespaces here ({why}): the BGP part runs on loopback addresses; layer 2, \
+                "{caller}, and no user namespaces here ({why}): the BGP part runs on loopback addresses; layer 2, \
                  traffic and node failure are left out"
             )),
         }
-    }
-}
-
-impl fmt::Display for Ground {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.explain().unwrap_or_else(|| "root".to_owned()))
     }
 }

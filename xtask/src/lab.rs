@@ -18,7 +18,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             }
             Ground::UserNamespace => {
                 ground
-                    .explain()
+                    .explain(workspace.caller.standing())
                     .iter()
                     .for_each(|told| println!("lab: {told}"));
             }

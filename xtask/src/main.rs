@@ -109,7 +109,9 @@ fn run(verb: &str, rest: &[String]) -> Outcome {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "ground" => {
-            println!("{}", ground::Ground::find(&caller::Caller::detect()));
+            let caller = caller::Caller::detect();
+            let told = ground::Ground::find(&caller).explain(caller.standing());
+            println!("{}", told.unwrap_or_else(|| caller.standing().to_string()));
             Ok(())
         }
         "lab" => lab::run(rest),

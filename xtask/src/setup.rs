@@ -130,7 +130,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         )));
     }
     let workspace = Workspace::open();
-    workspace.caller.require_root("setup")?;
+    workspace.caller.require_packages("setup")?;
     install(&workspace.caller, Purpose::ALL, Consent::from_args(args))?;
     println!("setup: everything is there");
     Ok(())
@@ -153,7 +153,7 @@ pub(crate) fn install(caller: &Caller, purposes: &[Purpose], consent: Consent) -
             "this machine has no apt; install by hand: {list}"
         )));
     }
-    caller.require_root("setup")?;
+    caller.require_packages("setup")?;
     println!(
         "setup: missing: {list}; this will run `apt-get install --no-install-recommends {list}`"
     );

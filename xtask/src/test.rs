@@ -137,7 +137,8 @@ impl Run {
             let Ok(programs) = workspace.build(&["labtests", "ringbolt"], Profile::Dev) else {
                 return Tally::failed(1);
             };
-            ground.explain().iter().for_each(|told| println!("{told}"));
+            let told = ground.explain(workspace.caller.standing());
+            told.iter().for_each(|told| println!("{told}"));
             let (labtests, ringbolt) = (&programs["labtests"], programs["ringbolt"].display());
             let words = [
                 "run".to_owned(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Ground;
+use crate::caller::Standing;
 
 fn line(ground: &Ground) -> Vec<String> {
     let command = ground.command(Path::new("/x/labtests"), ["demo", "--seed", "1"]);
@@ -16,7 +17,7 @@ fn line(ground: &Ground) -> Vec<String> {
 fn root_runs_a_lab_as_it_is() {
     let wanted = ["/x/labtests", "demo", "--seed", "1"];
     assert_eq!(line(&Ground::Root), wanted);
-    assert_eq!(Ground::Root.explain(), None);
+    assert_eq!(Ground::Root.explain(Standing::Root), None);
 }
 
 #[test]
@@ -33,6 +34,8 @@ fn a_user_runs_it_as_root_of_a_namespace_that_ends_with_it() {
 #[test]
 fn whoever_gets_loopback_is_told_why() {
     let ground = Ground::Loopback("unshare: Operation not permitted".to_owned());
-    let told = ground.explain().unwrap_or_default();
+    let told = ground.explain(Standing::Ordinary).unwrap_or_default();
     assert!(told.contains("Operation not permitted"), "{told}");
+    let told = ground.explain(Standing::RootByName).unwrap_or_default();
+    assert!(told.contains("CAP_NET_ADMIN"), "{told}");
 }

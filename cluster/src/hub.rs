@@ -181,6 +181,18 @@ impl Hub {
         lock(&self.state).objects.values().cloned().collect()
     }
 
+    /// The names of all objects of a kind.
+    pub(crate) fn names(&self, kind: Kind) -> BTreeSet<ObjectRef> {
+        let state = lock(&self.state);
+        let names = state.objects.keys().filter(|name| name.kind == kind);
+        names.cloned().collect()
+    }
+
+    /// Whether every object of this kind has been published at least once.
+    pub(crate) fn is_synced(&self, kind: Kind) -> bool {
+        lock(&self.state).synced.contains(&kind)
+    }
+
     /// Whether there is such an object.
     pub(crate) fn has(&self, name: &ObjectRef) -> bool {
         lock(&self.state).objects.contains_key(name)

@@ -18,14 +18,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use kube::client::{Body, Client};
 use ringbolt_config::{Kind, NodeName, Object};
-use serde::Deserialize;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
 
-use crate::calls::{CallCounts, Calls, Verb};
+use crate::calls::{CallCounts, Calls};
 use crate::hub::{Hub, Subscription};
 use crate::source::{
     Change, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Role,
@@ -37,10 +35,11 @@ use client::Target;
 use events::Series;
 use outlook::Outlook;
 use pace::Gate;
-use resource::collection;
+use supervise::{Work, supervise};
 
 mod call;
 mod client;
+mod configure;
 mod events;
 mod follow;
 mod leadership;
@@ -51,12 +50,11 @@ mod record;
 mod reflector;
 mod resource;
 mod secrets;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod writing;
 
-/// How long a missing configuration waits for the next look.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How long a call waits for the configuration to be read.
 const CONFIGURED: Duration = Duration::from_secs(5);
 /// How long who looks once waits for everything.
@@ -170,25 +168,21 @@ impl Kubernetes {
         };
         let (tell, link) = watch::channel(None);
         let api = Api::new(options, link);
-        tokio::spawn(configure(Arc::clone(&api), target, tell));
+        let tell = Arc::new(tell);
+        let configure = move |api| configure::connect(api, target.clone(), Arc::clone(&tell));
+        tokio::spawn(supervise(Arc::clone(&api), Work::Configuration, configure));
         Self::begin(api)
     }
 
     /// The same over a client that is there: a fake one, in tests.
     #[cfg(any(test, feature = "fake"))]
     pub(crate) fn over(client: Client, options: KubernetesOptions) -> Arc<Self> {
-        let namespace = options.namespace.as_deref();
-        let namespace = namespace.unwrap_or(SPEAKER_KEY_NAMESPACE).into();
-        let (_tell, link) = watch::channel(Some(Link {
-            client,
-            namespace,
-            server: "".into(),
-        }));
-        Self::begin(Api::new(options, link))
+        Self::begin(Api::over(client, options))
     }
 
     fn begin(api: Arc<Api>) -> Arc<Self> {
-        tokio::spawn(identify(Arc::clone(&api)));
+        let identify = supervise(Arc::clone(&api), Work::Identity, configure::identify);
+        tokio::spawn(identify);
         Arc::new(Self { api })
     }
 
@@ -317,6 +311,19 @@ impl Api {
         })
     }
 
+    /// The same with a client that is there.
+    #[cfg(any(test, feature = "fake"))]
+    fn over(client: Client, options: KubernetesOptions) -> Arc<Self> {
+        let namespace = options.namespace.as_deref();
+        let namespace = namespace.unwrap_or(SPEAKER_KEY_NAMESPACE).into();
+        let (_tell, link) = watch::channel(Some(Link {
+            client,
+            namespace,
+            server: "".into(),
+        }));
+        Self::new(options, link)
+    }
+
     /// A subscription; kinds that nobody has asked for yet are followed from here on.
     fn subscribe(self: &Arc<Self>, kinds: &[Kind]) -> Subscription {
         for &kind in kinds {
@@ -331,10 +338,13 @@ impl Api {
             return;
         }
         drop(followed);
+        let api = Arc::clone(self);
+        let work = Work::Kind(kind);
         if kind == Kind::Secret {
-            tokio::spawn(secrets::read(Arc::clone(self)));
+            tokio::spawn(supervise(api, work, secrets::read));
         } else {
-            self.followers.spawn(follow::follow(Arc::clone(self), kind));
+            let follow = move |api| follow::follow(api, kind);
+            self.followers.spawn(supervise(api, work, follow));
         }
     }
 
@@ -414,68 +424,4 @@ impl Api {
             });
         speakers.collect()
     }
-}
-
-/// Looks for a usable configuration until there is one.
-async fn configure(api: Arc<Api>, target: Target, tell: watch::Sender<Option<Link>>) {
-    let search = async {
-        loop {
-            match target.connect().await {
-                Ok(connection) => {
-                    info!(server = connection.server, "the API server of this cluster");
-                    let named = api.settings.namespace.clone();
-                    // The namespace of a person's context is not Ringbolt's.
-                    let in_cluster = connection.in_cluster.then_some(connection.namespace);
-                    let namespace = named.or(in_cluster);
-                    let namespace = namespace.as_deref().unwrap_or(SPEAKER_KEY_NAMESPACE);
-                    api.outlook.connected(None);
-                    tell.send_replace(Some(Link {
-                        client: connection.client,
-                        namespace: namespace.into(),
-                        server: connection.server.into(),
-                    }));
-                    return;
-                }
-                Err(error) => api.outlook.connected(Some(Trouble::NotConfigured {
-                    message: error.to_string().into(),
-                })),
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    api.end.run_until_cancelled(search).await;
-}
-
-/// The identity of a cluster is the uid of its namespace `kube-system` (contract 3.6).
-async fn identify(api: Arc<Api>) {
-    #[derive(Deserialize)]
-    struct Namespaces {
-        items: Vec<Named>,
-    }
-    #[derive(Deserialize)]
-    struct Named {
-        metadata: Metadata,
-    }
-    #[derive(Deserialize)]
-    struct Metadata {
-        uid: String,
-    }
-    // A list by name: list is a verb that both daemons have for namespaces.
-    let path = format!(
-        "{}?fieldSelector=metadata.name%3Dkube-system",
-        collection(Kind::Namespace, None)
-    );
-    let call = Call::new(Verb::List, Kind::Namespace.plural(), path);
-    let ask = async {
-        loop {
-            if let Ok(bytes) = api.bytes(&call).await
-                && let Ok(list) = serde_json::from_slice::<Namespaces>(&bytes)
-                && let Some(found) = list.items.first()
-            {
-                return api.outlook.is(&found.metadata.uid);
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    api.end.run_until_cancelled(ask).await;
 }

@@ -81,6 +81,8 @@ pub enum Fault {
     LoseAnswer,
     /// The connection breaks in the middle of the answer's body.
     BreakOff,
+    /// Whoever asks dies of the answer, as of a mistake in how it is read.
+    Panic,
     /// List: an answer without objects.
     EmptyList,
     /// List: how things were then, as a cache that lags would answer.

@@ -63,6 +63,8 @@ impl FakeApi {
         match &fault {
             Some(Fault::Refuse(refusal)) => return Ok(refused(refusal).await),
             Some(Fault::Hang) => std::future::pending().await,
+            // In the task that waits for the answer; and without a word, since it is meant.
+            Some(Fault::Panic) => std::panic::resume_unwind(Box::new("a mistake")),
             _ => {}
         }
         if asked.verb == Verb::Watch {

@@ -2,7 +2,7 @@
 //!
 //! Owns the connection of the watch and its silence. Decides nothing about objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,8 +79,11 @@ impl Follower {
         // A number below 2^53 is exact as a float; the spread itself is the chance.
         let seed = spread().to_bits();
         let max_age = age.mul_f64(spread());
+        // A follower before this one may have told them.
+        let mut known = api.hub.names(kind);
+        known.extend(api.outlook.unused(kind));
         Self {
-            reflector: Reflector::new(freshness, max_age, seed, BTreeSet::new()),
+            reflector: Reflector::new(freshness, max_age, seed, known),
             resource,
             record: None,
             earlier: None,

@@ -1,7 +1,7 @@
 //! What a Kubernetes source says beside objects: which kinds cannot be read and why, which objects are
 //! not understood, the cluster's identity. Newest states; each problem is logged once, when it comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringbolt_config::object::DecodeProblem;
@@ -10,11 +10,15 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::call::CallError;
+use super::supervise::Work;
 use crate::calls::Verb;
 use crate::source::{ClusterId, Definer, SourceProblem, Trouble};
 
 /// The most objects that are named as not understood; one of our kinds at fault is usually all of them.
 const MAX_NAMED: usize = 1000;
+
+/// The namespace whose uid says which cluster this is (contract 3.6).
+pub(super) const IDENTITY: &str = "kube-system";
 
 /// See the module.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(super) struct Outlook {
 struct State {
     /// Why there is no client.
     connection: Option<Trouble>,
+    /// Why it is not known who the cluster is.
+    identity: Option<Trouble>,
     kinds: BTreeMap<Kind, Trouble>,
     objects: BTreeMap<ObjectRef, Vec<SourceProblem>>,
 }
@@ -51,6 +57,7 @@ impl Outlook {
 
     /// The cluster says who it is.
     pub(super) fn is(&self, identity: &str) {
+        self.change(|state| state.identity.take().is_some());
         self.identity.send_if_modified(|current| {
             let identity = Some(ClusterId::new(identity));
             let changed = *current != identity;
@@ -104,6 +111,19 @@ impl Outlook {
         });
     }
 
+    /// A task has ended before its time, and is begun anew.
+    pub(super) fn stopped(&self, work: Work, message: Box<str>) {
+        let trouble = Trouble::ReaderStopped { message };
+        self.change(|state| {
+            let before = match work {
+                Work::Kind(kind) => state.kinds.insert(kind, trouble.clone()),
+                Work::Configuration => state.connection.replace(trouble.clone()),
+                Work::Identity => state.identity.replace(trouble.clone()),
+            };
+            before != Some(trouble)
+        });
+    }
+
     /// Kinds about which the server has answered that, or in a way that, nothing can be read.
     pub(super) fn refused(&self) -> BTreeMap<Kind, Trouble> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,6 +137,13 @@ impl Outlook {
         });
         let answered = answered.map(|(kind, trouble)| (*kind, trouble.clone()));
         answered.collect()
+    }
+
+    /// Objects of this kind that are not used as they are.
+    pub(super) fn unused(&self, kind: Kind) -> BTreeSet<ObjectRef> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = state.objects.keys().filter(|name| name.kind == kind);
+        names.cloned().collect()
     }
 
     /// The object is used, or gone.
@@ -195,7 +222,12 @@ impl State {
         let kinds = kinds
             .into_iter()
             .map(|(trouble, kinds)| plain(trouble, Some(kinds.join(", "))));
+        let identity = self.identity.iter().map(|trouble| SourceProblem {
+            object: ObjectRef::new(Kind::Namespace, None, IDENTITY).ok(),
+            ..plain(trouble, None)
+        });
         connection
+            .chain(identity)
             .chain(kinds)
             .chain(self.objects.values().flatten().cloned())
             .collect()

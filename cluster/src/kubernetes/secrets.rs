@@ -32,11 +32,13 @@ pub(super) const NAMING: [Kind; 2] = [Kind::BGPPeer, Kind::BGPPeerTemplate];
 pub(super) async fn read(api: Arc<Api>) {
     let end = api.end.clone();
     let naming = api.subscribe(&NAMING);
+    // A reader before this one may have told them.
+    let known = api.hub.names(Kind::Secret);
     let mut reader = Reader {
         api,
         naming,
         named: BTreeMap::new(),
-        known: BTreeSet::new(),
+        known,
         missing: BTreeSet::new(),
         failing: BTreeSet::new(),
         synced: 0,
@@ -189,20 +191,24 @@ impl Reader {
 
     /// Forgets what nobody names any more; says when everything that is named was tried.
     fn finish(&mut self, wanted: &BTreeSet<ObjectRef>) {
-        let gone: Vec<_> = self.known.difference(wanted).cloned().collect();
-        for name in &gone {
-            self.known.remove(name);
-            self.missing.remove(name);
+        let all_heard = self.synced >= NAMING.len();
+        // Before, what nobody names may be named by an object that has not been told yet.
+        if all_heard {
+            let gone: Vec<_> = self.known.difference(wanted).cloned().collect();
+            for name in &gone {
+                self.known.remove(name);
+                self.missing.remove(name);
+            }
+            self.api
+                .hub
+                .publish(gone.into_iter().map(Publication::Gone));
         }
         // Including those that were never answered.
-        let before = self.failing.len();
         self.failing.retain(|name| wanted.contains(name));
-        if self.failing.is_empty() && before > 0 {
+        if self.failing.is_empty() {
             self.api.outlook.reached(Kind::Secret);
         }
-        let gone = gone.into_iter().map(Publication::Gone);
-        self.api.hub.publish(gone);
-        let all = self.synced >= NAMING.len() && wanted.is_subset(&self.known);
+        let all = all_heard && wanted.is_subset(&self.known);
         if all && !self.complete {
             self.complete = true;
             self.api.hub.synced(&[Kind::Secret]);

@@ -34,6 +34,16 @@ fn service(name: &str, port: u16) -> Value {
     })
 }
 
+fn peer_with_password(secret: &str) -> Value {
+    json!({
+        "apiVersion": "ringbolt.io/v1beta1", "kind": "BGPPeer", "metadata": {"name": "a"},
+        "spec": {
+            "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1",
+            "passwordSecret": {"name": secret},
+        },
+    })
+}
+
 fn object(kind: Kind, name: &str) -> ObjectRef {
     ObjectRef::new(kind, None, name).unwrap()
 }

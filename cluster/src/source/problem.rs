@@ -157,6 +157,11 @@ pub enum Trouble {
         /// What the server said.
         message: Box<str>,
     },
+    /// A task of this process has ended that must not, and is begun anew. What is known stays.
+    ReaderStopped {
+        /// What is known of its end.
+        message: Box<str>,
+    },
     /// The API server was not there at the start, and the view of an earlier process holds no passwords.
     PasswordNotKept,
     /// There is no kubeconfig or service account to go by.
@@ -199,6 +204,7 @@ impl Trouble {
             Self::NotServed { .. } => "NotServed",
             Self::NoUsableAnswer { .. } => "NoUsableAnswer",
             Self::Forbidden { .. } => "Forbidden",
+            Self::ReaderStopped { .. } => "ReaderStopped",
             Self::PasswordNotKept => "PasswordNotKept",
             Self::NotConfigured { .. } => "NotConfigured",
         }
@@ -224,6 +230,7 @@ impl Trouble {
             | Self::NotServed { .. }
             | Self::NoUsableAnswer { .. }
             | Self::Forbidden { .. }
+            | Self::ReaderStopped { .. }
             | Self::PasswordNotKept
             | Self::NotConfigured { .. } => Severity::Refused,
         }
@@ -305,6 +312,13 @@ impl fmt::Display for Trouble {
                     f,
                     "{} is not allowed ({message}); what is known stays",
                     verb.as_str()
+                )
+            }
+            Self::ReaderStopped { message } => {
+                write!(
+                    f,
+                    "an error in Ringbolt keeps it from being read ({message}); it is tried again, and \
+                     what is known stays"
                 )
             }
             Self::PasswordNotKept => {

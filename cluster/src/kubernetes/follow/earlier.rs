@@ -32,8 +32,13 @@ impl Follower {
         let deadline = Instant::now() + PATIENCE;
         let node = node.to_string();
         let record = Record::new(&folder, self.kind(), Owner { server, node });
-        self.earlier = Some(record.place());
+        let place = record.place();
         self.record = Some(record);
+        if self.api.hub.is_synced(self.kind()) {
+            // What this process has told is newer than anything on disk.
+            return;
+        }
+        self.earlier = Some(place);
         let path = self.resource.probe();
         let probe = Call::new(Verb::List, self.kind().plural(), path);
         let answered = timeout_at(deadline, async {

@@ -191,13 +191,7 @@ async fn a_server_that_hangs_changes_nothing_until_it_answers() {
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_cannot_be_read_is_no_problem_when_nobody_names_it() {
     let fake = FakeApi::new();
-    fake.apply(&json!({
-        "apiVersion": "ringbolt.io/v1beta1", "kind": "BGPPeer", "metadata": {"name": "a"},
-        "spec": {
-            "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1",
-            "passwordSecret": {"name": "locked"},
-        },
-    }));
+    fake.apply(&peer_with_password("locked"));
     fake.inject(On::of(Verb::Get, "secrets"), Fault::LoseAnswer);
     let cluster = fake.cluster_of(Role::Controller);
     let _watch = cluster.watch(&[Kind::Secret]);

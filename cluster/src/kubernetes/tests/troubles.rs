@@ -64,3 +64,48 @@ async fn a_server_that_shows_nothing_is_no_empty_cluster() {
     };
     assert!(message.contains("403"), "{message}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_dies_is_named_and_its_successor_misses_nothing() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    fake.apply(&service("b", 80));
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("both", |seen| seen.synced == 1).await;
+    fake.inject(On::kind("services").times(3), Fault::Panic);
+    fake.cut(Some("services"), Cut::Break);
+    let stopped = |problem: &SourceProblem| {
+        problem.reason() == "ReaderStopped" && problem.field.as_deref() == Some("services")
+    };
+    named(&cluster, "its death", stopped).await;
+    fake.delete(&object(Kind::Service, "a"));
+    fake.apply(&service("c", 80));
+    seen.until("the third", |seen| seen.names() == ["b", "c"])
+        .await;
+    seen.during(LIMIT).await;
+    assert_eq!(seen.deleted, [object(Kind::Service, "a")]);
+    no_problem(&cluster).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_secrets_that_dies_takes_none_away() {
+    let fake = FakeApi::new();
+    fake.apply(&peer_with_password("locked"));
+    fake.apply(&json!({
+        "apiVersion": "v1", "kind": "Secret", "data": {},
+        "metadata": {"name": "locked", "namespace": "ringbolt-system"},
+    }));
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Secret]);
+    seen.until("the Secret", |seen| seen.synced == 1).await;
+    assert_eq!(seen.names(), ["locked"]);
+    fake.inject(On::kind("secrets").times(2), Fault::Panic);
+    named(&cluster, "its death", |problem| {
+        problem.reason() == "ReaderStopped"
+    })
+    .await;
+    no_problem(&cluster).await;
+    seen.during(LIMIT).await;
+    assert_eq!(seen.deleted, []);
+}

@@ -1,0 +1,89 @@
+//! Which API server this is: its configuration, and the identity of its cluster.
+//!
+//! Both are looked for until they are there. Knows how often; `client` knows how.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringbolt_config::Kind;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::info;
+
+use super::call::Call;
+use super::client::Target;
+use super::outlook::IDENTITY;
+use super::resource::collection;
+use super::{Api, Link};
+use crate::calls::Verb;
+use crate::source::Trouble;
+use crate::writer::SPEAKER_KEY_NAMESPACE;
+
+/// How long a missing configuration waits for the next look.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Looks for a usable configuration until there is one.
+pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Sender<Option<Link>>>) {
+    let search = async {
+        loop {
+            match target.connect().await {
+                Ok(connection) => {
+                    info!(server = connection.server, "the API server of this cluster");
+                    let named = api.settings.namespace.clone();
+                    // The namespace of a person's context is not Ringbolt's.
+                    let in_cluster = connection.in_cluster.then_some(connection.namespace);
+                    let namespace = named.or(in_cluster);
+                    let namespace = namespace.as_deref().unwrap_or(SPEAKER_KEY_NAMESPACE);
+                    api.outlook.connected(None);
+                    tell.send_replace(Some(Link {
+                        client: connection.client,
+                        namespace: namespace.into(),
+                        server: connection.server.into(),
+                    }));
+                    return std::future::pending().await;
+                }
+                Err(error) => api.outlook.connected(Some(Trouble::NotConfigured {
+                    message: error.to_string().into(),
+                })),
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    api.end.run_until_cancelled(search).await;
+}
+
+/// The identity of a cluster is the uid of its namespace `kube-system` (contract 3.6).
+pub(super) async fn identify(api: Arc<Api>) {
+    #[derive(Deserialize)]
+    struct Namespaces {
+        items: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        uid: String,
+    }
+    // A list by name: list is a verb that both daemons have for namespaces.
+    let path = format!(
+        "{}?fieldSelector=metadata.name%3D{IDENTITY}",
+        collection(Kind::Namespace, None)
+    );
+    let call = Call::new(Verb::List, Kind::Namespace.plural(), path);
+    let ask = async {
+        loop {
+            if let Ok(bytes) = api.bytes(&call).await
+                && let Ok(list) = serde_json::from_slice::<Namespaces>(&bytes)
+                && let Some(found) = list.items.first()
+            {
+                api.outlook.is(&found.metadata.uid);
+                return std::future::pending().await;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    api.end.run_until_cancelled(ask).await;
+}

@@ -1,6 +1,6 @@
 //! BIRD as a router: writes its configuration, starts it in a namespace, reads its tables through birdc.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -41,10 +41,29 @@ impl Bird {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
+        Self::run_by(space.command("bird"), name, configuration, folder, kept)
+    }
+
+    /// Starts BIRD where this process is, without a network of its own.
+    pub(crate) fn start_here(
+        name: &str,
+        configuration: &str,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Self> {
+        Self::run_by(Command::new("bird"), name, configuration, folder, kept)
+    }
+
+    fn run_by(
+        mut command: Command,
+        name: &str,
+        configuration: &str,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Self> {
         let file = folder.join(format!("{name}.conf"));
         fs::write(&file, configuration)?;
         let socket = folder.join(format!("{name}.ctl"));
-        let mut command = space.command("bird");
         command
             .arg("-f")
             .arg("-c")
@@ -60,6 +79,17 @@ impl Bird {
             bird.birdc("show status")
         })?;
         Ok(bird)
+    }
+
+    /// Every prefix that BGP has brought, with or without a way to its next hop.
+    pub(crate) fn prefixes(&self) -> Result<BTreeSet<IpNet>> {
+        let mut found = BTreeSet::new();
+        for table in ["master4", "master6"] {
+            found.extend(read_prefixes(
+                &self.birdc(&format!("show route table {table}"))?,
+            ));
+        }
+        Ok(found)
     }
 
     /// What birdc prints for a command.
@@ -195,9 +225,19 @@ fn read_routes(text: &str, routes: &mut Routes) {
         if let Ok(found) = first.parse() {
             prefix = Some(found);
         }
-        let path = line.rsplit('[').next().unwrap_or_default();
-        learned = line.trim_end().ends_with(']') && (path.starts_with("AS") || path.len() == 2);
+        learned = is_of_bgp(line);
     }
+}
+
+fn is_of_bgp(line: &str) -> bool {
+    let path = line.rsplit('[').next().unwrap_or_default();
+    line.trim_end().ends_with(']') && (path.starts_with("AS") || path.len() == 2)
+}
+
+/// The prefixes of `show route` that BGP brought.
+fn read_prefixes(text: &str) -> impl Iterator<Item = IpNet> {
+    let lines = text.lines().filter(|line| is_of_bgp(line));
+    lines.filter_map(|line| line.split_whitespace().next()?.parse().ok())
 }
 
 /// A BIRD that announces fixed prefixes: it stands for a node where a lab tests itself.

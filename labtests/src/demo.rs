@@ -125,7 +125,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     )?;
     netns::catch_interrupts();
     if flags.loopback {
-        return loopback::run(ringbolt);
+        return loopback::run(ringbolt, flags.router);
     }
     let started = Instant::now();
     let plan = Plan::draw(flags.seed);

@@ -43,8 +43,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 labtests VERB [flags]        (root; `cargo xtask` builds and calls it)
 
-  demo --ringbolt PROGRAM [--router bird|frr|ringbolt] [--seed N] [--keep] [--down]
-  run  --ringbolt PROGRAM [--kubelab FOLDER] [--filter TEXT] [--list]
+  demo --ringbolt PROGRAM [--router bird|frr|ringbolt] [--seed N] [--loopback] [--keep] [--down]
+  run  --ringbolt PROGRAM [--kubelab FOLDER] [--filter TEXT]... [--list]
   bench NAME --ringbolt PROGRAM [--json FILE] [--rounds N]
 ";
 

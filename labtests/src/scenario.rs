@@ -87,7 +87,7 @@ fn all() -> impl Iterator<Item = Kind> {
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let flags = Flags::parse(args)?;
     let chosen: Vec<Kind> = all()
-        .filter(|scenario| scenario.name().contains(&flags.filter))
+        .filter(|scenario| flags.want(scenario.name()))
         .collect();
     if flags.list {
         chosen
@@ -151,7 +151,8 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
 /// What `run` was given.
 #[derive(Debug, Default)]
 struct Flags {
-    filter: String,
+    /// None are all.
+    filters: Vec<String>,
     list: bool,
     ringbolt: Option<PathBuf>,
     kubelab: Option<PathBuf>,
@@ -164,7 +165,10 @@ impl Flags {
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--list" => flags.list = true,
-                "--filter" => flags.filter = args.next().context("--filter needs a text")?.clone(),
+                "--filter" => {
+                    let text = args.next().context("--filter needs a text")?;
+                    flags.filters.push(text.clone());
+                }
                 "--ringbolt" => {
                     flags.ringbolt =
                         Some(args.next().context("--ringbolt needs a program")?.into());
@@ -176,6 +180,11 @@ impl Flags {
             }
         }
         Ok(flags)
+    }
+
+    /// Whether a name has one of the filters in it.
+    fn want(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|text| name.contains(text))
     }
 }
 

@@ -35,11 +35,12 @@ const UNSHARE: [&str; 8] = [
     "--kill-child",
 ];
 /// What a lab does, once: where one of it is refused, no lab stands.
-const PROBE: &str = "mount -t tmpfs tmpfs /run && ip netns add probe && ip link set lo up \\
+const PROBE: &str = "PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /run && ip netns add probe && ip link set lo up \\
     && ip link add probe0 type bridge && ip link add probe1 type veth peer name probe2 netns probe \\
     && nft add table inet probe";
 /// `ip netns` keeps names below /run, which is another user's. Programs that only root calls are not on every PATH.
 const ENTER: &str = r#"mount -t tmpfs tmpfs /run && PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
+const STAY: &str = r#"PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
 
 impl Ground {
     /// Tries what this user may do.
@@ -64,8 +65,6 @@ impl Ground {
     fn enter() -> Command {
         let mut command = Command::new("unshare");
         command.args(UNSHARE).arg("sh");
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
         command
     }
 
@@ -76,9 +75,14 @@ impl Ground {
         args: impl IntoIterator<Item = S>,
     ) -> Command {
         match self {
-            Self::Root | Self::Loopback(_) => {
+            Self::Root => {
                 let mut command = Command::new(program);
                 command.args(args);
+                command
+            }
+            Self::Loopback(_) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", STAY]).arg(program).args(args);
                 command
             }
             Self::UserNamespace => {

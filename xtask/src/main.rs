@@ -35,7 +35,7 @@ cargo xtask VERB [flags]
             the lab standing and says how to look around; --down removes it.            (*)
   test [--yes]
             everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (*)
-  lab [--filter TEXT] [--list]
+  lab [--filter TEXT]... [--list]
             the labs alone: scenarios against real routers in network namespaces.       (*)
   bench NAME [--json FILE]
             a benchmark beside its reference daemons, in a release build. NAME: originate or alloc.  (root)

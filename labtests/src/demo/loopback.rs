@@ -1,22 +1,29 @@
 //! `labtests demo --loopback`: the part of the story that needs no namespaces and no rights. A controller, a speaker
-//! and another speaker as the router, on addresses of 127.0.0.0/8 and ports above 1024.
+//! and a router, on addresses of 127.0.0.0/8 and ports above 1024.
 //!
-//! The router tells how many prefixes its session has brought. Layer 2, traffic and node failure need networks of
-//! their own and are not told.
+//! Layer 2, traffic and node failure need networks of their own and are not told.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+mod router;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use router::LoopbackRouter;
+
+use crate::folder;
 use crate::manifests::{self, Directory, Endpoint};
 use crate::node::Ringbolt;
 use crate::process::{Daemon, Kept};
 use crate::progress::say;
+use crate::router::RouterKind;
 use crate::wait::{holds_for, wait_for};
 
 /// How long anything may take.
@@ -24,7 +31,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long "nothing changes" is watched.
 const QUIET: Duration = Duration::from_secs(3);
 const NODE: &str = "node-1";
-const ROUTER: &str = "router";
+const NODE_ASN: u32 = 64_512;
+const ROUTER_ASN: u32 = 64_700;
 /// The node's end of the session.
 const LOCAL: &str = "127.0.0.2";
 
@@ -33,17 +41,13 @@ struct Stage {
     folder: PathBuf,
     kept: Kept,
     node: Directory,
-    router: Directory,
+    router: LoopbackRouter,
     ports: Ports,
     controller: Option<Daemon>,
     speaker: Option<Daemon>,
-    /// Held to the end.
-    _router: Option<Daemon>,
 }
 
 struct Ports {
-    bgp: u16,
-    router: u16,
     speaker: u16,
     controller: u16,
 }
@@ -55,19 +59,6 @@ fn pool(name: &str, addresses: &str) -> Value {
 fn advertisement(pool: &str, next_hop: &str) -> Value {
     let spec = json!({"ipAddressPools": [pool], "nextHop": next_hop});
     manifests::resource("BGPAdvertisement", pool, spec)
-}
-
-/// `/status` of a daemon.
-fn status(port: u16) -> Result<Value> {
-    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let limit = Duration::from_secs(2);
-    let mut stream = TcpStream::connect_timeout(&to, limit)?;
-    stream.set_read_timeout(Some(limit))?;
-    write!(stream, "GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    let (_, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;
-    Ok(serde_json::from_str(body)?)
 }
 
 type Step = (&'static str, fn(&mut Stage) -> Result<String>);
@@ -88,19 +79,22 @@ const STEPS: &[Step] = &[
 ];
 
 /// Tells the story.
-pub(super) fn run(ringbolt: Ringbolt) -> Result<ExitCode> {
+pub(super) fn run(ringbolt: Ringbolt, kind: RouterKind) -> Result<ExitCode> {
     let started = Instant::now();
+    println!("demo: {}, on loopback", ringbolt.version()?);
+    let folder = folder::create("loopback")?;
+    let mut stage = Stage::begin(ringbolt, &folder, kind)?;
     println!(
-        "demo: {}, on loopback, Ringbolt as the router",
-        ringbolt.version()?
+        "demo: {} is the router",
+        stage.router.version(&stage.ringbolt)?
     );
-    let folder = tempfile::Builder::new()
-        .prefix("ringbolt-loopback-")
-        .tempdir()?;
-    let mut stage = Stage::begin(ringbolt, folder.path())?;
+    println!(
+        "demo: next hops lead nowhere here; a router that looks keeps the routes as unreachable"
+    );
     for (number, (title, step)) in (1..).zip(STEPS) {
         say(&format!("{number:2}. {title}"));
-        match step(&mut stage) {
+        let outcome = step(&mut stage);
+        match outcome.and_then(|evidence| stage.router.check_alive().map(|()| evidence)) {
             Ok(evidence) => {
                 evidence
                     .lines()
@@ -109,13 +103,13 @@ pub(super) fn run(ringbolt: Ringbolt) -> Result<ExitCode> {
             }
             Err(error) => {
                 println!("    FAILED: {error:#}");
-                let kept = folder.keep();
-                println!("demo: step {number} failed; logs: {}", kept.display());
+                println!("demo: step {number} failed; logs: {}", folder.display());
                 return Ok(ExitCode::FAILURE);
             }
         }
     }
     drop(stage);
+    fs::remove_dir_all(&folder)?;
     let count = STEPS.len();
     println!("demo: took {:.0} s", started.elapsed().as_secs_f64());
     println!("demo: {count} of {count} steps verified, on loopback");
@@ -128,66 +122,39 @@ fn free_port() -> Result<u16> {
 }
 
 impl Stage {
-    fn begin(ringbolt: Ringbolt, folder: &Path) -> Result<Self> {
+    fn begin(ringbolt: Ringbolt, folder: &Path, kind: RouterKind) -> Result<Self> {
+        let kept = Kept::default();
+        let router = LoopbackRouter::start(kind, &ringbolt, folder, &kept)?;
         let ports = Ports {
-            bgp: free_port()?,
-            router: free_port()?,
             speaker: free_port()?,
             controller: free_port()?,
         };
         let mut stage = Self {
             node: Directory::create(folder.join("manifests"))?,
-            router: Directory::create(folder.join("router"))?,
+            router,
             ringbolt,
             folder: folder.to_owned(),
-            kept: Kept::default(),
+            kept,
             ports,
             controller: None,
             speaker: None,
-            _router: None,
         };
         stage.write()?;
-        stage._router = Some(stage.start(Part::Router)?);
         stage.controller = Some(stage.start(Part::Controller)?);
         stage.speaker = Some(stage.start(Part::Speaker)?);
         Ok(stage)
     }
 
     fn write(&self) -> Result<()> {
-        let peer = |address: &str, own: u32, theirs: u32, more: Value| {
-            let mut spec = json!({
-                "myASN": own, "peerASN": theirs, "peerAddress": address, "families": ["IPv4", "IPv6"],
-            });
-            if let (Some(spec), Some(more)) = (spec.as_object_mut(), more.as_object()) {
-                spec.extend(more.clone());
-            }
-            spec
-        };
-        let accepts = peer(
-            LOCAL,
-            64_700,
-            64_512,
-            json!({"passive": true, "routerID": "192.0.2.254"}),
-        );
-        self.router.put(
-            "router.yaml",
-            &[
-                manifests::node(ROUTER, &["127.0.0.1".parse()?], &[]),
-                manifests::resource("BGPPeer", "node", accepts),
-            ],
-        )?;
-        let dials = json!({
-            "peerPort": self.ports.bgp, "sourceAddress": LOCAL, "routerID": "192.0.2.1",
+        let peer = json!({
+            "myASN": NODE_ASN, "peerASN": ROUTER_ASN, "families": ["IPv4", "IPv6"], "routerID": "192.0.2.1",
+            "peerAddress": self.router.address(), "peerPort": self.router.port(), "sourceAddress": LOCAL,
         });
         self.node.put(
             "network.yaml",
             &[
                 manifests::node(NODE, &[LOCAL.parse()?], &[]),
-                manifests::resource(
-                    "BGPPeer",
-                    "router",
-                    peer("127.0.0.1", 64_512, 64_700, dials),
-                ),
+                manifests::resource("BGPPeer", "router", peer),
                 pool("v4", "192.0.2.64/28"),
                 pool("v6", "2001:db8:64::/120"),
                 // Nobody can be reached by way of a loopback address, and no router believes it.
@@ -238,52 +205,28 @@ impl Stage {
         Ok(found)
     }
 
-    /// Waits until the router was told so many prefixes of each family.
-    fn told(&self, count: u64) -> Result<String> {
-        wait_for(
-            &format!("the router has {count} and {count} prefixes"),
-            LIMIT,
-            || {
-                let peer = &status(self.ports.router)?["bgp"]["peers"][0];
-                ensure!(
-                    peer["state"] == "Established",
-                    "the session is {}",
-                    peer["state"]
-                );
-                let counts = &peer["prefixesIn"];
-                let wanted = json!({"ipv4": count, "ipv6": count});
-                ensure!(*counts == wanted, "it has {counts}");
-                Ok(format!(
-                    "router: the session with {} is {}; prefixes {counts}",
-                    peer["address"], peer["state"]
-                ))
-            },
-        )
+    /// Waits until the router has the addresses of these Services, and nothing else.
+    fn told(&self, names: &[&str]) -> Result<String> {
+        let wanted = format!("the router has the addresses of {}", names.join(" and "));
+        wait_for(&wanted, LIMIT, || {
+            let mut prefixes = BTreeSet::new();
+            for name in names {
+                prefixes.extend(self.addresses(name)?.into_iter().map(IpNet::from));
+            }
+            self.router.has(&prefixes)
+        })
     }
 
     fn start(&self, part: Part) -> Result<Daemon> {
         let mut command = Command::new(self.ringbolt.program());
-        let http = |port: u16| format!("127.0.0.1:{port}");
-        let (name, directory, port) = match part {
-            Part::Controller => ("controller", &self.node, self.ports.controller),
-            Part::Speaker => ("speaker", &self.node, self.ports.speaker),
-            Part::Router => ("router", &self.router, self.ports.router),
+        let (name, port) = match part {
+            Part::Controller => ("controller", self.ports.controller),
+            Part::Speaker => ("speaker", self.ports.speaker),
         };
-        command.arg(if part == Part::Controller {
-            "controller"
-        } else {
-            "speaker"
-        });
-        command.args(directory.source().arguments());
-        command.args(["--http", &http(port)]);
-        match part {
-            Part::Controller => {}
-            Part::Speaker => {
-                command.args(["--node-name", NODE]);
-            }
-            Part::Router => {
-                command.args(["--node-name", ROUTER, "--bgp-listen", &http(self.ports.bgp)]);
-            }
+        command.arg(name).args(self.node.source().arguments());
+        command.args(["--http", &format!("127.0.0.1:{port}")]);
+        if part == Part::Speaker {
+            command.args(["--node-name", NODE]);
         }
         Daemon::start(name, &mut command, &self.folder, &self.kept)
     }
@@ -293,7 +236,6 @@ impl Stage {
 enum Part {
     Controller,
     Speaker,
-    Router,
 }
 
 fn addressed(stage: &mut Stage) -> Result<String> {
@@ -302,17 +244,17 @@ fn addressed(stage: &mut Stage) -> Result<String> {
 }
 
 fn announced(stage: &mut Stage) -> Result<String> {
-    stage.told(1)
+    stage.told(&["web"])
 }
 
 fn another(stage: &mut Stage) -> Result<String> {
     stage.service("more")?;
-    stage.told(2)
+    stage.told(&["web", "more"])
 }
 
 fn deleted(stage: &mut Stage) -> Result<String> {
     stage.node.remove("more.yaml")?;
-    stage.told(1)
+    stage.told(&["web"])
 }
 
 fn broken(stage: &mut Stage) -> Result<String> {
@@ -328,7 +270,7 @@ fn broken(stage: &mut Stage) -> Result<String> {
     let line = line.with_context(|| format!("no line of the file in:\n{said}"))?;
     holds_for("nothing else changes", QUIET, || {
         ensure!(stage.addresses("web")? == before, "an address moved");
-        stage.told(1).map(drop)
+        stage.told(&["web"]).map(drop)
     })?;
     stage.node.remove("broken.yaml")?;
     Ok(line.replace(&format!("{folder}/"), ""))
@@ -343,7 +285,7 @@ fn restarted(stage: &mut Stage) -> Result<String> {
     }
     stage.controller = Some(stage.start(Part::Controller)?);
     stage.speaker = Some(stage.start(Part::Speaker)?);
-    let told = stage.told(1)?;
+    let told = stage.told(&["web"])?;
     ensure!(stage.addresses("web")? == before, "an address moved");
     Ok(format!("{told}\nweb: {before:?} as before"))
 }

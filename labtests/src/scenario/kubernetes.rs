@@ -25,4 +25,5 @@ pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
     rules::FAULTS,
     rules::TERMS,
     rules::OUTAGES,
+    rules::LAST_VIEW,
 ];

@@ -2,6 +2,7 @@
 //! docs/reference/semantics.md.
 
 mod faults;
+mod last_view;
 mod lifecycle;
 mod outages;
 mod selection;
@@ -12,6 +13,7 @@ mod terms;
 use super::KubeScenario;
 
 pub(super) use faults::FAULTS;
+pub(super) use last_view::LAST_VIEW;
 pub(super) use outages::OUTAGES;
 pub(super) use terms::TERMS;
 

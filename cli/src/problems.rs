@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ringbolt_cluster::{Listing, Severity, Trouble};
 use ringbolt_config::node::NodeProblem;
 use ringbolt_config::resolve::Effect;
-use ringbolt_config::service::{Concern, ServiceView};
+use ringbolt_config::service::{Concern, Remark, ServiceView};
 use ringbolt_config::{LastGood, NodeView, Object, Snapshot};
 use serde::Serialize;
 
@@ -151,31 +151,21 @@ fn from_resolver(listing: &Listing) -> Vec<Finding> {
 
 fn from_service(service: &ServiceView) -> Vec<Finding> {
     let object = format!("Service {}", service.key);
-    let problems = service.problems.iter().map(|problem| {
-        let severity = match problem.concerns() {
-            Concern::Request => Weight::Error,
-            Concern::Attributes => Weight::Warning,
-        };
-        let field = problem.field().to_string();
-        Finding::of_field(
-            severity,
-            &object,
-            field,
-            problem.reason(),
-            &problem.to_string(),
-        )
+    let refused = service.problems.iter();
+    let refused = refused.filter(|problem| problem.concerns() == Concern::Request);
+    let errors = refused.map(|problem| {
+        let (field, message) = (problem.field().to_string(), problem.to_string());
+        Finding::of_field(Weight::Error, &object, field, problem.reason(), &message)
     });
-    let unread = service.unread_annotations.iter().map(|name| {
-        let field = format!("metadata.annotations[{name}]");
-        Finding::of_field(
-            Weight::Warning,
-            &object,
+    let warnings = service.remarks().into_iter().map(|remark| {
+        let Remark {
+            reason,
             field,
-            "NotRead",
-            "nothing here reads this annotation",
-        )
+            message,
+        } = remark;
+        Finding::of_field(Weight::Warning, &object, field, reason, &message)
     });
-    problems.chain(unread).collect()
+    errors.chain(warnings).collect()
 }
 
 fn from_node(node: &NodeView) -> Vec<Finding> {

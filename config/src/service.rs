@@ -20,9 +20,9 @@ use crate::api::bgp_peer::IpFamily;
 use crate::api::condition::Condition;
 use crate::names::{PoolName, ResourceVersion, ServiceKey, SharingKey, Uid};
 
-pub use annotations::ServiceAttributes;
+pub use annotations::{ServiceAttributes, Spelling};
 pub use classes::{Classes, Provider};
-pub use problem::{Concern, Field, ServiceProblem};
+pub use problem::{Concern, Field, Remark, ServiceProblem};
 pub use status::{Ingress, IpMode, StatusWriter};
 
 /// Finalizer of the upstream service controller (semantics rule 23).
@@ -140,6 +140,8 @@ pub struct ServiceView {
     pub requested_addresses: Vec<IpAddr>,
     /// Pool asked for; see [`Self::request`].
     pub requested_pool: Option<PoolName>,
+    /// Where it says so.
+    pub spelling: Spelling,
     /// Attributes for its routes, if an advertisement allows them.
     pub attributes: ServiceAttributes,
     /// What is in `status.loadBalancer.ingress`, in its order.
@@ -210,6 +212,7 @@ impl ServiceView {
             sharing_key: asked.sharing_key,
             requested_addresses: asked.addresses,
             requested_pool: asked.pool,
+            spelling: asked.spelling,
             attributes: asked.attributes,
             ingress: status::ingress(status.load_balancer.unwrap_or_default()),
             status_writer: status::writer(metadata.managed_fields.as_deref().unwrap_or_default()),
@@ -255,6 +258,25 @@ impl ServiceView {
                 sharing_key: self.sharing_key.as_ref(),
             }),
         }
+    }
+
+    /// What the Service seems to wish and does not get, although it gets its address.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let attributes = self
+            .problems
+            .iter()
+            .filter(|problem| problem.concerns() == Concern::Attributes)
+            .map(|problem| Remark {
+                reason: problem.reason(),
+                field: problem.field().to_string(),
+                message: problem.to_string(),
+            });
+        let unread = self.unread_annotations.iter().map(|name| Remark {
+            reason: "NotRead",
+            field: format!("metadata.annotations[{name}]"),
+            message: "nothing here reads this annotation".to_owned(),
+        });
+        attributes.chain(unread).collect()
     }
 
     /// Addresses in status, without what is not one.

@@ -80,6 +80,20 @@ pub struct ServiceAttributes {
     pub communities: Vec<Box<str>>,
 }
 
+/// Where a Service says what it asks for: the first of the spellings it uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spelling {
+    /// The addresses.
+    pub addresses: Option<Field>,
+    /// The pool.
+    pub pool: Option<Field>,
+    /// The sharing key.
+    pub sharing_key: Option<Field>,
+}
+
+/// A wish that was read, and where it stands.
+type Found<T> = Option<(Field, T)>;
+
 /// All that is asked by annotation or `spec.loadBalancerIP`.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -87,6 +101,7 @@ pub(super) struct Asked {
     pub(super) pool: Option<PoolName>,
     pub(super) sharing_key: Option<SharingKey>,
     pub(super) attributes: ServiceAttributes,
+    pub(super) spelling: Spelling,
 }
 
 /// Whether a field is about attributes of routes.
@@ -114,21 +129,33 @@ pub(super) fn read(
     load_balancer_ip: Option<&str>,
     problems: &mut Vec<ServiceProblem>,
 ) -> Asked {
+    let addresses = addresses(annotations, load_balancer_ip, problems);
+    let pool = one_of(annotations, POOL, problems, |field, text| {
+        let problem = || ServiceProblem::InvalidPoolName {
+            field,
+            text: text.into(),
+        };
+        text.parse().map_err(|_| problem())
+    });
+    let sharing_key = one_of(annotations, SHARING, problems, |field, text| {
+        text.parse()
+            .map_err(|_| ServiceProblem::InvalidSharingKey { field })
+    });
     Asked {
-        addresses: addresses(annotations, load_balancer_ip, problems),
-        pool: one_of(annotations, POOL, problems, |field, text| {
-            let problem = || ServiceProblem::InvalidPoolName {
-                field,
-                text: text.into(),
-            };
-            text.parse().map_err(|_| problem())
-        }),
-        sharing_key: one_of(annotations, SHARING, problems, |field, text| {
-            text.parse()
-                .map_err(|_| ServiceProblem::InvalidSharingKey { field })
-        }),
+        spelling: Spelling {
+            addresses: place(&addresses),
+            pool: place(&pool),
+            sharing_key: place(&sharing_key),
+        },
+        addresses: addresses.map(|(_, list)| list).unwrap_or_default(),
+        pool: pool.map(|(_, name)| name),
+        sharing_key: sharing_key.map(|(_, key)| key),
         attributes: attributes(annotations, problems),
     }
+}
+
+fn place<T>(found: &Found<T>) -> Option<Field> {
+    found.as_ref().map(|(field, _)| *field)
 }
 
 /// The value of a wish that has several spellings. All spellings that are present must mean the
@@ -138,8 +165,8 @@ fn one_of<T: PartialEq>(
     spellings: &[&'static str],
     problems: &mut Vec<ServiceProblem>,
     parse: impl Fn(Field, &str) -> Result<T, ServiceProblem>,
-) -> Option<T> {
-    let mut found: Option<(Field, T)> = None;
+) -> Found<T> {
+    let mut found: Found<T> = None;
     for name in spellings {
         let Some(text) = annotations
             .get(*name)
@@ -161,15 +188,15 @@ fn one_of<T: PartialEq>(
             (Err(problem), _) => problems.push(problem),
         }
     }
-    found.map(|(_, value)| value)
+    found
 }
 
 fn addresses(
     annotations: &Annotations,
     load_balancer_ip: Option<&str>,
     problems: &mut Vec<ServiceProblem>,
-) -> Vec<IpAddr> {
-    let annotated = one_of(annotations, ADDRESSES, problems, address_list).unwrap_or_default();
+) -> Found<Vec<IpAddr>> {
+    let annotated = one_of(annotations, ADDRESSES, problems, address_list);
     let field = Field::Spec("loadBalancerIP");
     let single = load_balancer_ip
         .map(str::trim)
@@ -182,20 +209,14 @@ fn addresses(
         }
         None => return annotated,
     };
-    if annotated.is_empty() {
-        return single;
+    let Some((first, listed)) = annotated.filter(|(_, listed)| !listed.is_empty()) else {
+        return Some((field, single));
+    };
+    if !single.iter().all(|address| listed.contains(address)) {
+        let second = field;
+        problems.push(ServiceProblem::Disagreement { first, second });
     }
-    if !single.iter().all(|address| annotated.contains(address)) {
-        let annotation = ADDRESSES
-            .iter()
-            .find(|name| annotations.contains_key(**name));
-        let first = annotation.map_or(field, |name| Field::Annotation(name));
-        problems.push(ServiceProblem::Disagreement {
-            first,
-            second: field,
-        });
-    }
-    annotated
+    Some((first, listed))
 }
 
 /// IPv4 before IPv6, at most one of each, so that two spellings compare by meaning.

@@ -9,6 +9,8 @@ pub enum Field {
     Spec(&'static str),
     /// An annotation.
     Annotation(&'static str),
+    /// A field below `status`.
+    Status(&'static str),
 }
 
 impl fmt::Display for Field {
@@ -16,6 +18,7 @@ impl fmt::Display for Field {
         match self {
             Self::Spec(path) => write!(f, "spec.{path}"),
             Self::Annotation(name) => write!(f, "metadata.annotations[{name}]"),
+            Self::Status(path) => write!(f, "status.{path}"),
         }
     }
 }
@@ -29,11 +32,24 @@ pub enum Concern {
     Attributes,
 }
 
-/// Something about a Service that cannot be read, or says two things at once.
+/// Something that a Service seems to wish and does not get, and that stands in the way of nothing:
+/// its address is the same without it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remark {
+    /// The word for events.
+    pub reason: &'static str,
+    /// Where.
+    pub field: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// Something about a Service that cannot be read, or says two things at once. As text it says what is
+/// wrong and leaves the place to [`Self::field`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceProblem {
     /// Not among the values the field may have.
-    #[error("{field}: {text:?} is not a value of this field")]
+    #[error("{text:?} is not a value of this field")]
     InvalidValue {
         /// Where.
         field: Field,
@@ -41,7 +57,7 @@ pub enum ServiceProblem {
         text: Box<str>,
     },
     /// Not an IP address.
-    #[error("{field}: {text:?} is not an IP address")]
+    #[error("{text:?} is not an IP address")]
     InvalidAddress {
         /// Where.
         field: Field,
@@ -49,13 +65,13 @@ pub enum ServiceProblem {
         text: Box<str>,
     },
     /// More than one address of one family.
-    #[error("{field}: more than one address of one family")]
+    #[error("more than one address of one family")]
     TwoOfOneFamily {
         /// Where.
         field: Field,
     },
     /// Two spellings of one wish that do not say the same.
-    #[error("{first} and {second} disagree")]
+    #[error("disagrees with {second}")]
     Disagreement {
         /// One.
         first: Field,
@@ -63,7 +79,7 @@ pub enum ServiceProblem {
         second: Field,
     },
     /// Cannot be the name of a pool.
-    #[error("{field}: {text:?} is not the name of a pool")]
+    #[error("{text:?} is not the name of a pool")]
     InvalidPoolName {
         /// Where.
         field: Field,
@@ -71,13 +87,13 @@ pub enum ServiceProblem {
         text: Box<str>,
     },
     /// Empty or too long.
-    #[error("{field}: a sharing key has 1 to 1024 characters")]
+    #[error("a sharing key has 1 to 1024 characters")]
     InvalidSharingKey {
         /// Where.
         field: Field,
     },
     /// Not an attribute of a route.
-    #[error("{field}: {text:?} is not a value of this attribute")]
+    #[error("{text:?} is not a value of this attribute")]
     InvalidAttribute {
         /// Where.
         field: Field,
@@ -85,7 +101,7 @@ pub enum ServiceProblem {
         text: Box<str>,
     },
     /// Understood, and not served in this version.
-    #[error("{field} is not implemented in this version")]
+    #[error("is not implemented in this version")]
     NotImplemented {
         /// Where.
         field: Field,

@@ -88,6 +88,33 @@ fn values_that_no_api_server_lets_through_are_named_and_stop_the_request() {
 }
 
 #[test]
+fn what_is_wished_in_vain_is_a_remark_and_stops_nothing() {
+    let view = service(json!({"metadata": {"annotations": {
+        "ringbolt.io/med": "high", "ringbolt.io/link-bandwidth": "1", "ringbolt.io/shiny": "yes",
+    }}}));
+    assert!(view.request().is_ok());
+    let remarks = view.remarks();
+    let told: Vec<_> = remarks.iter().map(|r| (r.reason, &*r.field)).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "NotImplemented",
+                "metadata.annotations[ringbolt.io/link-bandwidth]"
+            ),
+            ("InvalidAttribute", "metadata.annotations[ringbolt.io/med]"),
+            ("NotRead", "metadata.annotations[ringbolt.io/shiny]"),
+        ]
+    );
+    let broken = service(json!({"spec": {"type": "Loadbalancer"}}));
+    assert_eq!(
+        broken.remarks(),
+        [],
+        "what stops the request is its refusal"
+    );
+}
+
+#[test]
 fn conditions_are_found_by_type() {
     let condition = json!({
         "type": "x", "status": "True", "reason": "y", "message": "",

@@ -67,6 +67,56 @@ fn two_spellings_that_disagree_are_refused_with_both_names() {
 }
 
 #[test]
+fn a_wish_is_known_by_the_spelling_that_was_used() {
+    let single = Field::Spec("loadBalancerIP");
+    let (asked, _) = read_all(&[], Some("192.0.2.1"));
+    assert_eq!(asked.spelling.addresses, Some(single));
+    assert_eq!(
+        (asked.spelling.pool, asked.spelling.sharing_key),
+        (None, None)
+    );
+    for (pool, (addresses, sharing)) in POOL.iter().zip(ADDRESSES.iter().zip(SHARING)) {
+        let wishes = [(*pool, "p"), (*addresses, "192.0.2.1"), (*sharing, "k")];
+        let (asked, problems) = read_all(&wishes, Some("192.0.2.1"));
+        assert_eq!(problems, []);
+        let spelling = Spelling {
+            addresses: Some(Field::Annotation(addresses)),
+            pool: Some(Field::Annotation(pool)),
+            sharing_key: Some(Field::Annotation(sharing)),
+        };
+        assert_eq!(asked.spelling, spelling);
+    }
+    let (asked, _) = read_all(&[(ADDRESSES[0], " "), (POOL[0], "")], None);
+    assert_eq!(asked.spelling, Spelling::default());
+}
+
+#[test]
+fn a_problem_names_its_field_apart_and_never_twice() {
+    for (annotations, text) in [
+        (
+            vec![(POOL[1], "a"), (POOL[0], "b")],
+            "disagrees with metadata.annotations[metallb.io/address-pool]",
+        ),
+        (
+            vec![(ADDRESSES[1], "192.0.2.1,192.0.2.2")],
+            "more than one address of one family",
+        ),
+        (
+            vec![(LINK_BANDWIDTH, "1")],
+            "is not implemented in this version",
+        ),
+        (
+            vec![(MED, "high")],
+            "\"high\" is not a value of this attribute",
+        ),
+    ] {
+        let (_, problems) = read_all(&annotations, None);
+        assert_eq!(problems[0].to_string(), text);
+        assert!(!text.contains(&problems[0].field().to_string()), "{text}");
+    }
+}
+
+#[test]
 fn requests_that_cannot_be_meant_are_refused() {
     for (text, reason) in [
         ("not-an-ip", "InvalidAddress"),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 
 use crate::netns::{Netns, run};
-use crate::process::{Daemon, Kept};
+use crate::process::{Daemon, Kept, require_program};
 use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
 
@@ -61,6 +61,7 @@ impl Bird {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
+        Self::require()?;
         let file = folder.join(format!("{name}.conf"));
         fs::write(&file, configuration)?;
         let socket = folder.join(format!("{name}.ctl"));
@@ -90,6 +91,11 @@ impl Bird {
             ));
         }
         Ok(found)
+    }
+
+    /// Refuses where it is not installed.
+    pub(crate) fn require() -> Result<()> {
+        require_program(Path::new("bird"))
     }
 
     /// What birdc prints for a command.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::netns::{Netns, Signal, run};
-use crate::process::{Daemon, Kept};
+use crate::process::{Daemon, Kept, require_program, require_users};
 use crate::wait::wait_for;
 
 /// A recording that is under way.
@@ -27,6 +27,9 @@ impl Capture {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
+        require_program(Path::new("tcpdump"))?;
+        // As root it sets its groups anew, whoever it is told to be.
+        require_users("tcpdump")?;
         let name = format!("{}-{interface}", space.name());
         let file = folder.join(format!("{name}.pcap"));
         let mut command = space.command("tcpdump");

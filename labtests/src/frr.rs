@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::netns::{Netns, run};
-use crate::process::{Daemon, Kept, require_users};
+use crate::process::{Daemon, Kept, require_program, require_users};
 use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
 
@@ -27,12 +27,6 @@ pub(crate) struct Frr {
     sockets: PathBuf,
 }
 
-/// Whether this user namespace maps a single user.
-fn is_only_user() -> Result<bool> {
-    let map = fs::read_to_string("/proc/self/uid_map")?;
-    Ok(map.split_whitespace().nth(2) == Some("1"))
-}
-
 impl Frr {
     /// Starts FRR as a router that learns from its neighbours and installs all equal paths.
     pub(crate) fn start(
@@ -41,12 +35,10 @@ impl Frr {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
-        // Its daemons change to a user of their own.
-        require_users("FRR")?;
+        Self::require()?;
         let sockets = folder.join("frr");
         fs::create_dir_all(&sockets)?;
-        // In a user namespace with one user there is no `frr`; the daemons may stay who they are.
-        let user = if is_only_user()? { "root" } else { "frr" };
+        let user = "frr";
         run(Command::new("chown")
             .arg(format!("{user}:{user}"))
             .arg(&sockets))?;
@@ -86,6 +78,12 @@ impl Frr {
             frr.json("show bgp summary json")
         })?;
         Ok(frr)
+    }
+
+    /// Refuses where it cannot run: its daemons change to a user of their own.
+    pub(crate) fn require() -> Result<()> {
+        require_users("FRR")?;
+        require_program(&Path::new(BIN).join("bgpd"))
     }
 
     /// What vtysh prints for a command.

@@ -1,6 +1,5 @@
 //! A process of the lab: started in a namespace, its output in a file, ended with the lab.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{env, fmt};
 
 use anyhow::{Context, Result};
 
@@ -34,6 +34,22 @@ pub(crate) fn require_users(program: &str) -> Result<()> {
     }
     let why = format!("{program} needs a user of its own, and a user namespace has one user only");
     Err(NotHere(why).into())
+}
+
+/// Refuses where a program is neither where its path says nor, without one, on the `PATH`.
+pub(crate) fn require_program(program: &Path) -> Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if is_found(program, env::split_paths(&path)) {
+        return Ok(());
+    }
+    Err(NotHere(format!("{} is not installed", program.display())).into())
+}
+
+fn is_found(program: &Path, mut folders: impl Iterator<Item = PathBuf>) -> bool {
+    if program.components().count() > 1 {
+        return program.exists();
+    }
+    folders.any(|folder| folder.join(program).exists())
 }
 
 /// Reads /proc/PID/uid_map: every user, or a few.

@@ -27,7 +27,7 @@ use crate::plan::Plan;
 use crate::process::NotHere;
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind};
-use crate::story::{Story, start_router};
+use crate::story::{Story, require_router, start_router};
 
 /// One test in a lab. Its name is a sentence.
 pub(crate) struct Scenario {
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         let took = began.elapsed().as_secs_f64();
         match outcome {
             Ok(()) => println!("scenario {name} ok ({took:.1} s)"),
-            Err(error) if error.chain().any(|cause| cause.is::<NotHere>()) => {
+            Err(error) if is_not_here(&error) => {
                 println!("scenario {name} SKIPPED: {error:#}");
                 skipped += 1;
             }
@@ -188,6 +188,11 @@ impl Flags {
     }
 }
 
+/// Whether a scenario has ended because this machine or this person lacks something.
+fn is_not_here(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<NotHere>())
+}
+
 /// Builds a rack, starts a router in it and runs `body`. When that fails, everything that can explain it is
 /// collected before the lab goes.
 pub(crate) fn with_rack(
@@ -198,6 +203,7 @@ pub(crate) fn with_rack(
     ringbolt: &Ringbolt,
     body: impl FnOnce(&mut Rack, &mut dyn Router) -> Result<()>,
 ) -> Result<()> {
+    require_router(kind)?;
     let mut rack = Rack::build(ground, name, plan, ringbolt.clone())?;
     let mut router = start_router(&rack, kind)?;
     let outcome = body(&mut rack, router.as_mut());
@@ -234,11 +240,16 @@ pub(crate) fn with_story_on(
     ringbolt: &Ringbolt,
     body: impl FnOnce(&mut Story) -> Result<()>,
 ) -> Result<()> {
+    require_router(kind)?;
     let mut story = Story::begin(ground, name, plan, kind, ringbolt.clone())?;
     match body(&mut story).and_then(|()| story.check_alive()) {
         Ok(()) => {
             story.rack.succeeded();
             Ok(())
+        }
+        Err(error) if is_not_here(&error) => {
+            story.rack.succeeded();
+            Err(error)
         }
         Err(error) => {
             let folder = diag::collect(&story.rack, Some(story.router.as_ref()));

@@ -257,6 +257,15 @@ impl Story {
     }
 }
 
+/// Refuses, before anything is built, a router that is not to be had here.
+pub(crate) fn require_router(kind: RouterKind) -> Result<()> {
+    match kind {
+        RouterKind::Bird => Bird::require(),
+        RouterKind::Frr => Frr::require(),
+        RouterKind::Ringbolt => Ok(()),
+    }
+}
+
 /// Starts the daemon that plays the router.
 pub(crate) fn start_router(rack: &Rack, kind: RouterKind) -> Result<Box<dyn Router>> {
     let (setup, lab) = (rack.router_setup(), &rack.lab);

@@ -9,7 +9,7 @@ use super::{SHORT, SOCKET_NAME, create, parent};
 fn a_folder_is_made_where_sockets_fit() {
     let prefix = "ringbolt-lab-4194304-kube-conformance-0-";
     assert_eq!(parent(Path::new("/var/tmp"), prefix), Path::new("/var/tmp"));
-    let long = Path::new("/home/someone/with/a/long/name/and/deep/folders");
+    let long = Path::new("/srv/someone/with/a/long/name/and/deep/folders");
     assert_eq!(parent(long, prefix), Path::new(SHORT));
 }
 

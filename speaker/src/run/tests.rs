@@ -16,6 +16,8 @@ use super::{Handles, run};
 use crate::desired::tests::world::{HERE, bgp_advertisement, node, peer, with};
 use crate::settings::{OnTerm, Settings};
 
+mod end_of_rib;
+
 /// Far more than a loaded machine needs.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -64,12 +66,6 @@ async fn what_a_directory_holds_is_told_to_a_peer_and_followed() {
             "peerAddress": "127.0.0.1", "peerPort": port.port(), "drain": {"waitSeconds": 0},
         }}),
     );
-    let listed = |prefixes: &[&str]| {
-        bgp_advertisement(
-            "listed",
-            json!({"source": "Static", "prefixes": prefixes, "nextHop": "192.0.2.1"}),
-        )
-    };
     let mut speaker = Running::start(
         HERE,
         None,
@@ -118,12 +114,6 @@ async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready
             "peerAddress": "127.0.0.1", "peerPort": port.port(), "drain": {"waitSeconds": 0},
         }}),
     ));
-    let listed = |prefixes: &[&str]| {
-        bgp_advertisement(
-            "listed",
-            json!({"source": "Static", "prefixes": prefixes, "nextHop": "192.0.2.1"}),
-        )
-    };
     fake.apply(&listed(&["10.1.0.0/16", "10.2.0.0/16"]));
     let start = |folder: TempDir| {
         let cluster = fake.cluster(KubernetesOptions {
@@ -167,6 +157,14 @@ async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready
         .status("the third route", |status| received(status) == 3)
         .await;
     assert_eq!(flaps(&router), before, "the session stays");
+}
+
+/// An advertisement of these prefixes.
+fn listed(prefixes: &[&str]) -> Value {
+    bgp_advertisement(
+        "listed",
+        json!({"source": "Static", "prefixes": prefixes, "nextHop": "192.0.2.1"}),
+    )
 }
 
 /// A speaker on a directory of its own.

@@ -14,11 +14,12 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Api;
 use super::call::{Call, CallError, spread};
-use super::record::{self, Place, Record};
+use super::record::{self, NotStored, Place, Record};
 use super::reflector::{Ask, Event, Failure, Item, Page, Reading, Reflector, Told};
 use super::resource::{Freshness, Resource};
 use crate::calls::Verb;
@@ -56,6 +57,8 @@ struct Follower {
     reflector: Reflector,
     /// What a restart without an API server would go by; speakers alone keep that.
     record: Option<Record>,
+    /// What is being written of it.
+    writing: Option<JoinHandle<Result<(), NotStored>>>,
     /// Where an earlier process may have left a view that has not been looked at.
     earlier: Option<Place>,
     confirm_at: Instant,
@@ -86,6 +89,7 @@ impl Follower {
             reflector: Reflector::new(freshness, max_age, seed, known),
             resource,
             record: None,
+            writing: None,
             earlier: None,
             heard: Timestamp::now(),
             away: false,

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ringbolt_config::{Object, ObjectRef};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::super::call::Call;
-use super::super::record::{self, Owner, Record, View};
+use super::super::record::{self, NotStored, Owner, Record, View};
 use super::super::reflector::Ask;
 use super::Follower;
 use crate::calls::Verb;
@@ -93,6 +94,7 @@ impl Follower {
 
     /// Has it written down that what was told is so.
     pub(super) async fn confirm(&mut self) {
+        self.settle().await;
         self.confirm_at = Instant::now() + record::EVERY;
         let cluster = self.api.outlook.known();
         let job = self
@@ -102,14 +104,35 @@ impl Follower {
         self.store(job).await;
     }
 
-    async fn store(&self, job: Option<record::Job>) {
+    async fn store(&mut self, job: Option<record::Job>) {
         if let Some(job) = job {
-            self.api.patiently(move || job.carry_out()).await;
+            self.writing = Some(spawn_blocking(move || job.carry_out()));
+        }
+        self.settle().await;
+    }
+
+    /// Waits for what is being written. Cancel safe: who was interrupted waits again.
+    async fn settle(&mut self) {
+        let Some(writing) = &mut self.writing else {
+            return;
+        };
+        let outcome = writing
+            .await
+            .unwrap_or_else(|_| Err(NotStored::unfinished()));
+        self.writing = None;
+        if let Some(record) = &mut self.record {
+            record.done(&outcome);
+        }
+        let (outlook, kind) = (&self.api.outlook, self.resource.kind);
+        match (outcome, &self.api.settings.snapshot) {
+            (Err(error), Some(folder)) => outlook.not_stored(kind, folder, error.cause.kind()),
+            _ => outlook.stored(kind),
         }
     }
 
     /// Has what a list has brought so far written down; at its end that is the view to begin with.
     pub(super) async fn keep(&mut self) {
+        self.settle().await;
         let listed = matches!(self.reflector.next().ask, Ask::Watch { .. });
         let cluster = self.api.outlook.known();
         let job = self.record.as_mut().and_then(|record| {

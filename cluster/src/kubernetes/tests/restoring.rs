@@ -144,3 +144,31 @@ async fn a_view_that_does_not_change_is_not_written() {
     seen.during(s(15)).await;
     assert_ne!(stored(&folder), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_cannot_be_stored_is_named_once_for_as_long_as_that_lasts() {
+    let fake = FakeApi::new();
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("views");
+    fs::write(&place, "a file where a folder should be").unwrap();
+    fake.apply(&service("a", 80));
+    let cluster = fake.cluster(KubernetesOptions {
+        node: Some("n1".parse().unwrap()),
+        snapshot: Some(place.clone()),
+        ..KubernetesOptions::new(Role::Speaker)
+    });
+    let mut seen = Seen::new(&cluster, &[Kind::Service, Kind::Namespace, Kind::BGPPeer]);
+    seen.until("everything", |seen| seen.synced == 3).await;
+    seen.during(s(30)).await;
+    let problems = cluster.problems().borrow().to_vec();
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!(problem.reason(), "StateUnwritable");
+    assert_eq!(problem.file.as_deref(), Some(&place));
+    // A list is renewed twice in an hour, and stored with that.
+    fs::remove_file(&place).unwrap();
+    seen.during(s(3_600)).await;
+    assert_eq!(*cluster.problems().borrow().to_vec(), []);
+    assert!(place.join("view-services.jsonl").exists());
+}

@@ -30,7 +30,7 @@ use crate::source::{
     SourceProblem, Trouble,
 };
 use crate::writer::SPEAKER_KEY_NAMESPACE;
-use call::{Call, CallError, Caller};
+use call::{Call, CallError, Caller, Failed};
 use client::Target;
 use events::Series;
 use outlook::Outlook;
@@ -364,24 +364,27 @@ impl Api {
 
     /// The body of the answer to a call.
     async fn bytes(&self, call: &Call) -> Result<Bytes, CallError> {
+        self.list(call).await.map_err(|failed| failed.error)
+    }
+
+    /// The same, for who comes again when the server wants it.
+    async fn list(&self, call: &Call) -> Result<Bytes, Failed> {
         let client = self.client().await?;
-        let caller = Caller {
-            client: &client,
-            calls: &self.calls,
-            gate: &self.gate,
-        };
-        caller.call(call).await
+        self.caller(&client).call(call).await
     }
 
     /// An answer whose body is yet to be read.
-    async fn open(&self, call: &Call) -> Result<http::Response<Body>, CallError> {
+    async fn open(&self, call: &Call) -> Result<http::Response<Body>, Failed> {
         let client = self.client().await?;
-        let caller = Caller {
-            client: &client,
+        self.caller(&client).open(call).await
+    }
+
+    fn caller<'a>(&'a self, client: &'a Client) -> Caller<'a> {
+        Caller {
+            client,
             calls: &self.calls,
             gate: &self.gate,
-        };
-        caller.open(call).await
+        }
     }
 
     /// The client. Who asks while the configuration is still read waits for it a moment.

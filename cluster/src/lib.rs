@@ -38,7 +38,7 @@ pub use directory::{DirectoryOptions, WatchMode, standalone_defaults};
 pub use kubernetes::{Election, KubernetesOptions};
 pub use source::{
     Change, Cluster, ClusterId, Definer, Leadership, Listing, Presence, PresenceState, ReadError,
-    Role, Severity, SourceProblem, Trouble, Watch,
+    Role, Severity, SourceProblem, Trouble, Watch, WatchEnd,
 };
 pub use writer::{
     Drain, Event, EventType, FinalizerChange, InvalidReason, Part, RecordedEvent,

@@ -25,7 +25,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use problem::{Definer, Severity, SourceProblem, Trouble};
+pub use problem::{Definer, Severity, SourceProblem, Trouble, WatchEnd};
 
 /// One difference between what a [`Watch`] has delivered and what is so.
 #[derive(Clone, Debug)]

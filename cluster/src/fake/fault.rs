@@ -1,6 +1,7 @@
 //! What can be made to go wrong, and for which requests.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -83,6 +84,10 @@ pub enum Fault {
     BreakOff,
     /// Whoever asks dies of the answer, as of a mistake in how it is read.
     Panic,
+    /// The answer's body comes in so many parts, with so much time before each.
+    Trickle(u32, Duration),
+    /// Nothing is done, and the answer is `{}`; a watch ends with it.
+    EmptyAnswer,
     /// List: an answer without objects.
     EmptyList,
     /// List: how things were then, as a cache that lags would answer.

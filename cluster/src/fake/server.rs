@@ -62,6 +62,7 @@ impl FakeApi {
             .await;
         match &fault {
             Some(Fault::Refuse(refusal)) => return Ok(refused(refusal).await),
+            Some(Fault::EmptyAnswer) => return Ok(whole(200, &json!({})).await),
             Some(Fault::Hang) => std::future::pending().await,
             // In the task that waits for the answer; and without a word, since it is meant.
             Some(Fault::Panic) => std::panic::resume_unwind(Box::new("a mistake")),
@@ -85,6 +86,7 @@ impl FakeApi {
         match (done, fault) {
             (_, Some(Fault::LoseAnswer)) => Err(broken().into()),
             (Ok(value), Some(Fault::BreakOff)) => Ok(half(&value).await),
+            (Ok(value), Some(Fault::Trickle(parts, every))) => Ok(trickle(&value, parts, every)),
             (Ok(value), _) => {
                 let code = if asked.verb == Verb::Create { 201 } else { 200 };
                 Ok(whole(code, &value).await)
@@ -216,6 +218,22 @@ async fn half(value: &Value) -> Response<FakeBody> {
     let mut text = value.to_string().into_bytes();
     text.truncate(text.len() / 2);
     Response::new(body_of(text.into(), Some(broken())).await)
+}
+
+/// A body that takes its time.
+fn trickle(value: &Value, parts: u32, every: Duration) -> Response<FakeBody> {
+    let text = value.to_string().into_bytes();
+    let parts = usize::try_from(parts).unwrap_or(usize::MAX).max(1);
+    let (mut out, body) = Channel::new(1);
+    tokio::spawn(async move {
+        for part in text.chunks(text.len().div_ceil(parts)) {
+            sleep(every).await;
+            if out.send_data(part.to_vec().into()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Response::new(body)
 }
 
 async fn body_of(bytes: Bytes, error: Option<std::io::Error>) -> FakeBody {

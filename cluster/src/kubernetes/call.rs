@@ -4,21 +4,26 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::client::{Body, Client};
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::pace::{Gate, Late};
 use crate::calls::{CallOutcome, Calls, Verb};
 
-/// The longest a call may take, its repetitions included.
+/// The longest a call may take, its repetitions included; a list is not repeated after that.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The longest a single try may take: a server that does not answer by then is asked again.
 const TRY: Duration = Duration::from_secs(6);
+/// The longest a server may say nothing while it answers with a list. A list is as long as there are
+/// objects; while it comes, however slowly, it is not given up for [`LONGEST_LIST`].
+const SILENCE: Duration = Duration::from_secs(10);
+/// The longest that reading a list may take.
+const LONGEST_LIST: Duration = Duration::from_secs(60);
 /// How often a call is made at most.
 const TRIES: u32 = 4;
 /// The first pause before a repetition; doubled each time.
@@ -69,6 +74,12 @@ impl CallError {
             self.outcome(),
             CallOutcome::Unavailable | CallOutcome::Timeout | CallOutcome::Throttled
         )
+    }
+
+    /// Whether the same call may have a better answer a little later.
+    fn is_temporary(&self) -> bool {
+        let hopeless = matches!(self, Self::NotConfigured | Self::NotUnderstood(_));
+        !hopeless && self.is_no_answer()
     }
 
     /// For counting, and for what to do about it.
@@ -166,23 +177,21 @@ pub(crate) struct Caller<'a> {
 impl Caller<'_> {
     /// The body of the answer. Repeats what failed for the moment, within the deadline; the answer to
     /// a create may therefore be `AlreadyExists` although it was this call that created it.
-    pub(crate) async fn call(&self, call: &Call) -> Result<Bytes, CallError> {
-        let deadline = Instant::now() + DEADLINE;
+    pub(crate) async fn call(&self, call: &Call) -> Result<Bytes, Failed> {
+        let began = Instant::now();
+        let deadline = began + DEADLINE;
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
-            let (error, wait) = match self.once(call, deadline).await {
+            let failed = match self.once(call, began).await {
                 Ok(bytes) => return Ok(bytes),
-                Err(Failure { error, retry_after }) => (error, retry_after),
+                Err(failed) => failed,
             };
-            let temporary = matches!(
-                error.outcome(),
-                CallOutcome::Throttled | CallOutcome::Unavailable | CallOutcome::Timeout
-            );
+            let wait = failed.retry_after;
             let wait = wait.unwrap_or_else(|| pause.mul_f64(spread()));
             let late = Instant::now() + wait >= deadline;
-            if !temporary || tries >= TRIES || late || error == CallError::NotConfigured {
-                return Err(error);
+            if !failed.error.is_temporary() || tries >= TRIES || late {
+                return Err(failed);
             }
             sleep(wait).await;
             pause *= 2;
@@ -190,46 +199,47 @@ impl Caller<'_> {
         }
     }
 
-    async fn once(&self, call: &Call, deadline: Instant) -> Result<Bytes, Failure> {
+    /// One try of a call that was begun at some time.
+    async fn once(&self, call: &Call, began: Instant) -> Result<Bytes, Failed> {
+        let deadline = began + DEADLINE;
         let mut _place = None;
         if call.verb.writes() {
             _place = Some(self.gate.pass(deadline).await?);
         }
-        let limit = deadline.min(Instant::now() + TRY);
+        let (silence, limit) = match call.verb {
+            Verb::List => (SILENCE, began + LONGEST_LIST),
+            _ => (TRY, deadline.min(Instant::now() + TRY)),
+        };
         let whole = async {
-            let response = self.send(call).await?;
-            let limited = http_body_util::Limited::new(response.into_body(), LIMIT);
-            let collected = limited.collect().await;
-            let bytes = collected.map_err(|error| CallError::Unreachable(deepest(&*error)))?;
-            Ok(bytes.to_bytes())
+            let sent = timeout(silence, self.send(call)).await;
+            let response = sent.unwrap_or(Err(CallError::Timeout.into()))?;
+            Ok(collect(response.into_body(), silence).await?)
         };
         let answer = timeout_at(limit, whole).await;
-        let answer = answer.unwrap_or(Err(Failure::from(CallError::Timeout)));
+        let answer = answer.unwrap_or(Err(Failed::from(CallError::Timeout)));
         let outcome = answer
             .as_ref()
-            .map_or_else(|failure| failure.error.outcome(), |_| CallOutcome::Ok);
+            .map_or_else(|failed| failed.error.outcome(), |_| CallOutcome::Ok);
         self.calls.count(call.verb, call.plural, outcome);
-        if let (Err(failure), CallOutcome::Throttled, true) = (&answer, outcome, call.verb.writes())
+        if let (Err(failed), CallOutcome::Throttled, true) = (&answer, outcome, call.verb.writes())
         {
-            self.gate.throttled(failure.retry_after);
+            self.gate.throttled(failed.retry_after);
         }
         answer
     }
 
     /// The answer's head and a body yet to be read: for streams. Bounded in time by the caller.
-    pub(crate) async fn open(&self, call: &Call) -> Result<http::Response<Body>, CallError> {
-        let answer = match timeout_at(Instant::now() + TRY, self.send(call)).await {
-            Ok(answer) => answer.map_err(|failure| failure.error),
-            Err(_) => Err(CallError::Timeout),
-        };
+    pub(crate) async fn open(&self, call: &Call) -> Result<http::Response<Body>, Failed> {
+        let answer = timeout(TRY, self.send(call)).await;
+        let answer = answer.unwrap_or(Err(CallError::Timeout.into()));
         let outcome = answer
             .as_ref()
-            .map_or_else(CallError::outcome, |_| CallOutcome::Ok);
+            .map_or_else(|failed| failed.error.outcome(), |_| CallOutcome::Ok);
         self.calls.count(call.verb, call.plural, outcome);
         answer
     }
 
-    async fn send(&self, call: &Call) -> Result<http::Response<Body>, Failure> {
+    async fn send(&self, call: &Call) -> Result<http::Response<Body>, Failed> {
         let request = call.request()?;
         let sent = self.client.send(request).await;
         let response = sent.map_err(|error| CallError::Unreachable(deepest(&error)))?;
@@ -244,20 +254,41 @@ impl Caller<'_> {
             .map(Duration::from_secs);
         let limited = http_body_util::Limited::new(response.into_body(), 1 << 20);
         let body = limited.collect().await.ok().map(|body| body.to_bytes());
-        Err(Failure {
+        Err(Failed {
             error: refusal(status, body.as_deref().unwrap_or_default()),
             retry_after,
         })
     }
 }
 
-/// A failed try, and when the server wants to hear the next one.
-struct Failure {
-    error: CallError,
-    retry_after: Option<Duration>,
+/// The body of an answer, of which more has to come within `silence` for as long as it is read.
+async fn collect(mut body: Body, silence: Duration) -> Result<Bytes, CallError> {
+    let mut bytes = BytesMut::new();
+    loop {
+        let frame = timeout(silence, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| CallError::Timeout)? else {
+            return Ok(bytes.freeze());
+        };
+        let frame = frame.map_err(|error| CallError::Unreachable(deepest(&error)))?;
+        let Ok(more) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + more.len() > LIMIT {
+            let words = format!("longer than {LIMIT} octets");
+            return Err(CallError::NotUnderstood(words));
+        }
+        bytes.extend_from_slice(&more);
+    }
 }
 
-impl From<Late> for Failure {
+/// A failed try, and when the server wants to hear the next one.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: CallError,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<Late> for Failed {
     fn from(late: Late) -> Self {
         match late {
             Late::Crowded => CallError::Timeout.into(),
@@ -271,7 +302,7 @@ impl From<Late> for Failure {
     }
 }
 
-impl From<CallError> for Failure {
+impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
         Self {
             error,

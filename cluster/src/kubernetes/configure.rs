@@ -11,17 +11,20 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::info;
 
-use super::call::Call;
+use super::call::{Call, CallError, spread};
 use super::client::Target;
 use super::outlook::IDENTITY;
 use super::resource::collection;
 use super::{Api, Link};
 use crate::calls::Verb;
-use crate::source::Trouble;
+use crate::source::{Role, Trouble};
 use crate::writer::SPEAKER_KEY_NAMESPACE;
 
 /// How long a missing configuration waits for the next look.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The longest pause between two questions who the cluster is.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Looks for a usable configuration until there is one.
 pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Sender<Option<Link>>>) {
@@ -74,15 +77,25 @@ pub(super) async fn identify(api: Arc<Api>) {
     );
     let call = Call::new(Verb::List, Kind::Namespace.plural(), path);
     let ask = async {
+        let mut pause = LOOK_AGAIN;
         loop {
-            if let Ok(bytes) = api.bytes(&call).await
-                && let Ok(list) = serde_json::from_slice::<Namespaces>(&bytes)
-                && let Some(found) = list.items.first()
-            {
-                api.outlook.is(&found.metadata.uid);
-                return std::future::pending().await;
+            let answer = api.bytes(&call).await.and_then(|bytes| {
+                let list: Namespaces = serde_json::from_slice(&bytes)
+                    .map_err(|error| CallError::NotUnderstood(error.to_string()))?;
+                let found = list.items.into_iter().next();
+                found.ok_or_else(|| CallError::NotUnderstood("there is no such namespace".into()))
+            });
+            match answer {
+                Ok(found) => {
+                    api.outlook.is(&found.metadata.uid);
+                    return std::future::pending().await;
+                }
+                // A person at a terminal works without it, and may not be allowed to ask.
+                Err(_) if api.settings.role == Role::Reader => {}
+                Err(error) => api.outlook.not_identified(&error),
             }
-            sleep(LOOK_AGAIN).await;
+            sleep(pause.mul_f64(spread())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     };
     api.end.run_until_cancelled(ask).await;

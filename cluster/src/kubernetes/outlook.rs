@@ -2,8 +2,6 @@
 //! not understood, the cluster's identity. Newest states; each problem is logged once, when it comes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringbolt_config::object::DecodeProblem;
@@ -12,9 +10,10 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::call::CallError;
+use super::reflector::Failure;
 use super::supervise::Work;
 use crate::calls::Verb;
-use crate::source::{ClusterId, Definer, SourceProblem, Trouble};
+use crate::source::{ClusterId, Definer, SourceProblem, Trouble, WatchEnd};
 
 /// The most objects that are named as not understood; one of our kinds at fault is usually all of them.
 const MAX_NAMED: usize = 1000;
@@ -38,8 +37,6 @@ struct State {
     identity: Option<Trouble>,
     kinds: BTreeMap<Kind, Trouble>,
     objects: BTreeMap<ObjectRef, Vec<SourceProblem>>,
-    /// Kinds whose view cannot be written into this folder, and why.
-    unstored: BTreeMap<Kind, (Arc<PathBuf>, ErrorKind)>,
 }
 
 impl Outlook {
@@ -68,6 +65,15 @@ impl Outlook {
             *current = identity;
             changed
         });
+    }
+
+    /// The cluster does not say who it is. That there is no server is said elsewhere.
+    pub(super) fn not_identified(&self, error: &CallError) {
+        let trouble = match trouble(Kind::Namespace, Verb::List, error) {
+            Trouble::Unreachable { .. } => return,
+            trouble => trouble,
+        };
+        self.change(|state| state.identity.replace(trouble.clone()) != Some(trouble));
     }
 
     /// An earlier process knew who the cluster is; what the cluster itself says is preferred.
@@ -115,6 +121,23 @@ impl Outlook {
         });
     }
 
+    /// Watches of this kind do not come about, one after the other.
+    pub(super) fn watches_badly(&self, kind: Kind, last: Failure) {
+        let how = match last {
+            Failure::Expired => WatchEnd::Expired,
+            Failure::Refused => WatchEnd::Refused,
+            Failure::Unavailable => WatchEnd::Broken,
+            Failure::Ended => WatchEnd::Ended,
+        };
+        let trouble = Trouble::WatchFails { how };
+        self.change(|state| {
+            let named = state.kinds.get(&kind);
+            // Whatever keeps it from being read at all is the better word.
+            let free = matches!(named, None | Some(Trouble::WatchFails { .. }));
+            free && state.kinds.insert(kind, trouble.clone()) != Some(trouble)
+        });
+    }
+
     /// A task has ended before its time, and is begun anew.
     pub(super) fn stopped(&self, work: Work, message: Box<str>) {
         let trouble = Trouble::ReaderStopped { message };
@@ -148,17 +171,6 @@ impl Outlook {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let names = state.objects.keys().filter(|name| name.kind == kind);
         names.cloned().collect()
-    }
-
-    /// The view of this kind is on disk.
-    pub(super) fn stored(&self, kind: Kind) {
-        self.change(|state| state.unstored.remove(&kind).is_some());
-    }
-
-    /// The view of this kind cannot be written into this folder.
-    pub(super) fn not_stored(&self, kind: Kind, folder: &Path, cause: ErrorKind) {
-        let why = (Arc::new(folder.to_owned()), cause);
-        self.change(|state| state.unstored.insert(kind, why.clone()) != Some(why));
     }
 
     /// The object is used, or gone.
@@ -241,16 +253,9 @@ impl State {
             object: ObjectRef::new(Kind::Namespace, None, IDENTITY).ok(),
             ..plain(trouble, None)
         });
-        // A full disk is one problem, whatever is not written.
-        let unstored: BTreeSet<_> = self.unstored.values().collect();
-        let unstored = unstored.into_iter().map(|(folder, cause)| SourceProblem {
-            file: Some(Arc::clone(folder)),
-            ..plain(&Trouble::StateUnwritable { cause: *cause }, None)
-        });
         connection
             .chain(identity)
             .chain(kinds)
-            .chain(unstored)
             .chain(self.objects.values().flatten().cloned())
             .collect()
     }

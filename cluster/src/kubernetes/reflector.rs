@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            page … last page            nothing missing
-//! Listing ────────────────────► compare ────────────────► Watching ──ended──► Probing ─► Watching
+//! Listing ────────────────────► compare ────────────────► Watching ──broke───► Probing ─► Watching
 //!    ▲                             │ something missing        │ 410, too old      │ older than ours
 //!    │                             ▼                          │                   │
 //!    │◄── failed: again ─────  Confirming (quorum) ──────►    │                   │
@@ -29,8 +29,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How long a second look waits when everything that was known is missing.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
-/// A watch that was good for this long begins anew without a pause.
-const GOOD_WATCH: Duration = Duration::from_secs(5);
+/// A watch that lasts for this long was good.
+pub(super) const GOOD_WATCH: Duration = Duration::from_secs(5);
+/// So many in a row that were not are worth a word.
+const BAD_WATCHES: u32 = 3;
+/// A watch that ends this much before its time ends early.
+const EARLY: Duration = Duration::from_secs(10);
+/// The longest pause that is kept because the server asks for it.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 /// What to ask next, and how long to wait before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +85,6 @@ pub(super) enum Event {
     Deleted(ObjectRef, String),
     /// Everything up to this version was sent.
     Bookmark(String),
-    /// The server gave up on the watch.
-    Failed(Failure),
 }
 
 /// How an attempt failed, as far as it matters here.
@@ -92,7 +96,7 @@ pub(super) enum Failure {
     Refused,
     /// The server does not answer, or says that it cannot at this time.
     Unavailable,
-    /// The stream ended, as it does after its time.
+    /// The stream ended, as it should after its time.
     Ended,
 }
 
@@ -143,6 +147,8 @@ pub(super) struct Reflector {
     listed: Duration,
     max_age: Duration,
     watch_began: Duration,
+    /// How long the watch under way was to last.
+    watch_lasts: Duration,
     chance: u64,
     told: Vec<Told>,
 }
@@ -165,6 +171,7 @@ impl Reflector {
             listed: Duration::ZERO,
             max_age,
             watch_began: Duration::ZERO,
+            watch_lasts: Duration::ZERO,
             chance: seed | 1,
             told: Vec::new(),
         }
@@ -188,6 +195,16 @@ impl Reflector {
     /// Whether the last attempt has failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Whether the last watch did not come about, or did not last.
+    pub(super) fn doubts_watch(&self) -> bool {
+        self.bad_watches > 0
+    }
+
+    /// Whether that is so time after time.
+    pub(super) fn watches_badly(&self) -> bool {
+        self.bad_watches >= BAD_WATCHES
     }
 
     /// What to ask next.
@@ -228,14 +245,18 @@ impl Reflector {
     pub(super) fn page(&mut self, page: Page, now: Duration) {
         self.succeeded();
         let names: Vec<ObjectRef> = page.items.iter().map(|item| item.name.clone()).collect();
-        // The second look is for names: the watch goes on from the first one, and brings in order
-        // what came between the two. What is new to us all the same the first one has kept back.
-        let second = matches!(self.phase, Phase::Confirming { .. });
-        for item in page.items {
-            if !second || !self.known.contains(&item.name) {
-                self.exists(item);
-            }
-        }
+        // Only what a list brings is told as it is: the watch goes on from there. The second look is
+        // for names, since it goes on from the first one, and brings in order what came between the
+        // two; what is new to us all the same the first one has kept back. A probe is for its version:
+        // the watch that follows tells the past of what it shows.
+        let told = |known: &BTreeSet<ObjectRef>, item: &Item| match self.phase {
+            Phase::Listing { .. } => true,
+            Phase::Confirming { .. } => !known.contains(&item.name),
+            Phase::Probing { .. } | Phase::Watching { .. } => false,
+        };
+        let items = page.items.into_iter();
+        let items: Vec<_> = items.filter(|item| told(&self.known, item)).collect();
+        items.into_iter().for_each(|item| self.exists(item));
         match &mut self.phase {
             Phase::Listing { token, present, .. } => {
                 present.extend(names);
@@ -308,26 +329,40 @@ impl Reflector {
             ) => {
                 self.phase = listing(Freshness::Quorum);
             }
-            (Phase::Probing { version } | Phase::Watching { version }, Failure::Unavailable) => {
+            (
+                Phase::Probing { version } | Phase::Watching { version },
+                Failure::Unavailable | Failure::Ended,
+            ) => {
                 self.phase = Phase::Probing {
                     version: version.clone(),
                 };
             }
-            (Phase::Probing { .. } | Phase::Watching { .. }, Failure::Ended) => {}
         }
         self.pause = self.pause_after(before);
     }
 
-    /// A watch was opened.
-    pub(super) fn watch_opened(&mut self, now: Duration) {
-        self.watch_began = now;
+    /// The server asks not to be asked again before this time has passed.
+    pub(super) fn asked_to_wait(&mut self, pause: Duration) {
+        // On top of our own pause, which is a matter of chance: many were told the same.
+        self.pause += pause.min(LONGEST_ASKED);
     }
 
-    /// An event came on the watch; says whether to read on.
-    #[must_use]
-    pub(super) fn event(&mut self, event: Event, now: Duration) -> Reading {
+    /// A watch was opened that is to last for some time.
+    pub(super) fn watch_opened(&mut self, now: Duration, lasts: Duration) {
+        self.watch_began = now;
+        self.watch_lasts = lasts;
+    }
+
+    /// The watch under way has lasted for [`GOOD_WATCH`].
+    pub(super) fn watch_lasted(&mut self) {
+        self.bad_watches = 0;
+        self.succeeded();
+    }
+
+    /// An event came on the watch.
+    pub(super) fn event(&mut self, event: Event) {
         let Phase::Watching { version } = &mut self.phase else {
-            return Reading::Over;
+            return;
         };
         match event {
             Event::Applied(item, at) => {
@@ -339,24 +374,18 @@ impl Reflector {
                 self.gone(name);
             }
             Event::Bookmark(at) => *version = at,
-            Event::Failed(failure) => {
-                self.watch_over(failure, now);
-                return Reading::Over;
-            }
         }
-        Reading::On
     }
 
     /// The watch is over. A server that only closes after its time is asked again at once from where
-    /// it was; one that broke off may be another one, and is asked where it is first.
+    /// it was; one that broke off, or closed early, may be another one, and is asked where it is first.
     pub(super) fn watch_over(&mut self, failure: Failure, now: Duration) {
-        let good = now.saturating_sub(self.watch_began) >= GOOD_WATCH;
-        if good {
-            self.bad_watches = 0;
-            self.succeeded();
+        let lasted = now.saturating_sub(self.watch_began);
+        if lasted >= GOOD_WATCH {
+            self.watch_lasted();
         }
         match failure {
-            Failure::Ended if good => {}
+            Failure::Ended if lasted + EARLY >= self.watch_lasts => {}
             failure => self.failed(failure),
         }
     }
@@ -424,13 +453,6 @@ impl Reflector {
         let bits = u32::try_from(self.chance >> 32).unwrap_or(u32::MAX);
         0.5 + f64::from(bits) / f64::from(u32::MAX)
     }
-}
-
-/// Whether a watch is to be read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    On,
-    Over,
 }
 
 fn listing(freshness: Freshness) -> Phase {

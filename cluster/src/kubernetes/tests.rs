@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ringbolt_config::{Kind, Object, ObjectRef};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::{Api, Kubernetes, KubernetesOptions, Link};
 use crate::calls::{CallOutcome, Verb};
 use crate::fake::{Cut, FakeApi, Fault, On, Refusal};
 use crate::source::{Change, Cluster, Role, SourceProblem, Trouble, Watch};

@@ -150,6 +150,11 @@ pub enum Trouble {
         /// What the server said, or what is wrong with that.
         message: Box<str>,
     },
+    /// The API server lists these, and watches of them do not last. Changes are seen late.
+    WatchFails {
+        /// How the last one ended.
+        how: WatchEnd,
+    },
     /// The API server does not know us, or does not let us. What is known stays.
     Forbidden {
         /// What was asked, as the API names it.
@@ -180,6 +185,30 @@ pub enum Definer {
     Kubernetes,
 }
 
+/// How a watch ended that did not last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WatchEnd {
+    /// What it should begin from was not kept any more.
+    Expired,
+    /// The server did not accept what it should begin from.
+    Refused,
+    /// The connection broke.
+    Broken,
+    /// The server, or something before it, closed it.
+    Ended,
+}
+
+impl WatchEnd {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Expired => "begins from a version that the server does not keep",
+            Self::Refused => "begins from a version that the server refuses",
+            Self::Broken => "breaks off at once",
+            Self::Ended => "is closed at once",
+        }
+    }
+}
+
 impl Trouble {
     /// The CamelCase word.
     pub fn reason(&self) -> &'static str {
@@ -203,6 +232,7 @@ impl Trouble {
             Self::Unreachable { .. } => "Unreachable",
             Self::NotServed { .. } => "NotServed",
             Self::NoUsableAnswer { .. } => "NoUsableAnswer",
+            Self::WatchFails { .. } => "WatchFails",
             Self::Forbidden { .. } => "Forbidden",
             Self::ReaderStopped { .. } => "ReaderStopped",
             Self::PasswordNotKept => "PasswordNotKept",
@@ -229,6 +259,7 @@ impl Trouble {
             | Self::Unreachable { .. }
             | Self::NotServed { .. }
             | Self::NoUsableAnswer { .. }
+            | Self::WatchFails { .. }
             | Self::Forbidden { .. }
             | Self::ReaderStopped { .. }
             | Self::PasswordNotKept
@@ -305,6 +336,14 @@ impl fmt::Display for Trouble {
                 write!(
                     f,
                     "the API server gives no usable answer ({message}); what is known stays"
+                )
+            }
+            Self::WatchFails { how } => {
+                write!(
+                    f,
+                    "changes are seen late, because one watch after the other {}; a proxy before the \
+                     API server may be the cause",
+                    how.words()
                 )
             }
             Self::Forbidden { verb, message } => {

@@ -25,6 +25,9 @@ fn page(names: &[&str], version: &str, token: Option<&str>) -> Page {
     }
 }
 
+/// How long watches are asked to last.
+const LASTS: Duration = Duration::from_secs(290);
+
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -37,7 +40,7 @@ fn fresh() -> Reflector {
 fn watching(names: &[&str]) -> Reflector {
     let mut reflector = fresh();
     reflector.page(page(names, "10", None), s(0));
-    reflector.watch_opened(s(0));
+    reflector.watch_opened(s(0), LASTS);
     reflector.told();
     reflector
 }
@@ -78,11 +81,11 @@ fn a_list_of_several_pages_is_complete_with_the_last_one() {
 fn events_are_told_and_move_the_version() {
     let mut reflector = watching(&["a"]);
     let added = Event::Applied(item("b"), "11".to_owned());
-    assert_eq!(reflector.event(added, s(1)), Reading::On);
+    reflector.event(added);
     let deleted = Event::Deleted(name("a"), "12".to_owned());
-    assert_eq!(reflector.event(deleted, s(1)), Reading::On);
+    reflector.event(deleted);
     let bookmark = Event::Bookmark("20".to_owned());
-    assert_eq!(reflector.event(bookmark, s(1)), Reading::On);
+    reflector.event(bookmark);
     assert_eq!(told(&mut reflector), ["+b", "-a"]);
     assert_eq!(reflector.next().ask, watch("20"));
 }
@@ -93,8 +96,7 @@ fn a_version_that_is_not_kept_leads_to_a_list_however_that_is_said() {
     reflector.failed(Failure::Expired);
     assert_eq!(reflector.next().ask, quorum_list(None));
     let mut reflector = watching(&["a"]);
-    let over = reflector.event(Event::Failed(Failure::Expired), s(1));
-    assert_eq!(over, Reading::Over);
+    reflector.watch_over(Failure::Expired, s(1));
     assert_eq!(reflector.next().ask, quorum_list(None));
     assert_eq!(told(&mut reflector), Vec::<String>::new());
 }
@@ -187,6 +189,15 @@ fn a_watch_that_breaks_off_is_resumed_when_the_server_has_not_gone_back() {
 }
 
 #[test]
+fn a_probe_tells_nothing_ahead_of_the_watch_that_follows() {
+    let mut reflector = watching(&["a"]);
+    reflector.watch_over(Failure::Unavailable, s(100));
+    reflector.page(page(&["b"], "12", None), s(101));
+    assert_eq!(told(&mut reflector), Vec::<String>::new());
+    assert!(!reflector.knows(&name("b")));
+}
+
+#[test]
 fn a_store_that_has_gone_back_is_listed() {
     for version in ["9", "", "odd"] {
         let mut reflector = watching(&["a"]);
@@ -218,31 +229,50 @@ fn failures_are_repeated_ever_more_slowly_up_to_a_bound() {
 }
 
 #[test]
-fn a_watch_that_is_refused_again_and_again_is_not_asked_in_a_hurry() {
-    let mut reflector = watching(&[]);
-    for turn in 0..8 {
-        reflector.watch_opened(s(turn));
-        reflector.watch_over(Failure::Ended, s(turn));
+fn a_watch_that_ends_before_its_time_is_resumed_when_the_server_has_not_gone_back() {
+    for lasted in [0, 6, 279] {
+        let mut reflector = watching(&["a"]);
+        reflector.watch_over(Failure::Ended, s(lasted));
+        let next = reflector.next();
+        assert_eq!(next.ask, Ask::Probe, "{lasted}");
+        assert!(next.after > Duration::ZERO, "{lasted}");
+        reflector.page(page(&["a"], "12", None), s(lasted));
+        assert_eq!(reflector.next().ask, watch("10"), "{lasted}");
+        assert!(reflector.next().after > Duration::ZERO, "{lasted}");
     }
-    assert!(reflector.next().after >= s(5), "{:?}", reflector.next());
+}
+
+#[test]
+fn what_the_server_asks_for_is_waited_for_on_top_of_the_own_pause() {
+    let mut reflector = watching(&[]);
+    reflector.failed(Failure::Unavailable);
+    let own = reflector.next().after;
+    reflector.asked_to_wait(s(3));
+    assert_eq!(reflector.next().after, own + s(3));
+    reflector.asked_to_wait(s(1_000_000));
+    assert!(reflector.next().after <= own + s(3) + LONGEST_ASKED);
 }
 
 #[test]
 fn a_server_that_lists_well_and_watches_badly_is_asked_ever_more_slowly() {
-    for failure in [Failure::Expired, Failure::Unavailable] {
+    for failure in [Failure::Expired, Failure::Unavailable, Failure::Ended] {
         let mut reflector = watching(&["a"]);
+        assert!(!reflector.doubts_watch());
         let mut waited = Duration::ZERO;
         for turn in 0..12 {
             reflector.watch_over(failure, s(turn));
             reflector.page(page(&["a"], "10", None), s(turn));
             let next = reflector.next();
             assert_eq!(next.ask, watch("10"), "{failure:?}");
-            reflector.watch_opened(s(turn));
+            reflector.watch_opened(s(turn), LASTS);
             waited = next.after;
         }
         assert!(waited >= s(10), "{failure:?}: {waited:?}");
+        assert!(reflector.watches_badly());
         // A watch that lasts makes up for it.
-        reflector.watch_over(Failure::Ended, s(12) + GOOD_WATCH);
+        reflector.watch_lasted();
+        assert!(!reflector.doubts_watch());
+        reflector.watch_over(Failure::Ended, s(11) + LASTS);
         assert_eq!(reflector.next().after, Duration::ZERO);
     }
 }

@@ -12,6 +12,8 @@ async fn two_services() -> (FakeApi, Cluster, Seen) {
     let mut seen = Seen::new(&cluster, &[Kind::Service]);
     seen.until("both", |seen| seen.synced == 1).await;
     assert_eq!(seen.names(), ["a", "b"]);
+    // By then there is a watch that can be cut.
+    seen.during(s(10)).await;
     (fake, cluster, seen)
 }
 
@@ -198,4 +200,138 @@ async fn a_secret_that_cannot_be_read_is_no_problem_when_nobody_names_it() {
     named(&cluster, "the Secret", |_| true).await;
     fake.delete(&object(Kind::BGPPeer, "a"));
     no_problem(&cluster).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_slowly_is_read_to_its_end() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let slow = Fault::Trickle(20, s(2));
+    fake.inject(On::of(Verb::List, "services"), slow);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("the list", |seen| seen.synced == 1).await;
+    assert_eq!(seen.names(), ["a"]);
+    let lists = |outcome| calls(&cluster, Verb::List, "services", outcome);
+    assert_eq!(
+        (lists(CallOutcome::Ok), cluster.problems().borrow().len()),
+        (1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_stops_in_the_middle_is_asked_for_again() {
+    let (fake, cluster, mut seen) = two_services().await;
+    let stops = Fault::Trickle(3, s(30));
+    fake.inject(On::of(Verb::List, "services").times(1), stops);
+    fake.compact();
+    fake.cut(Some("services"), Cut::Expire);
+    nothing_is_lost(&fake, &mut seen).await;
+    let timeouts = calls(&cluster, Verb::List, "services", CallOutcome::Timeout);
+    assert_eq!(timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_never_ends_is_given_up() {
+    let fake = FakeApi::new();
+    fake.inject(On::of(Verb::List, "services"), Fault::Trickle(10_000, s(1)));
+    let cluster = fake.cluster_of(Role::Controller);
+    let _watch = cluster.watch(&[Kind::Service]);
+    let began = Instant::now();
+    named(&cluster, "the endless list", |problem| {
+        problem.reason() == "Unreachable"
+    })
+    .await;
+    assert!(began.elapsed() <= s(62), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_list_takes_nothing_away() {
+    let (fake, cluster, mut seen) = two_services().await;
+    fake.inject(On::of(Verb::List, "services"), Fault::EmptyAnswer);
+    fake.compact();
+    fake.cut(Some("services"), Cut::Expire);
+    named(&cluster, "the answer", |problem| {
+        problem.reason() == "NoUsableAnswer"
+    })
+    .await;
+    seen.during(LIMIT).await;
+    fake.heal();
+    nothing_is_lost(&fake, &mut seen).await;
+    no_problem(&cluster).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_asked_to_come_again_later_does() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let later = Fault::Refuse(Refusal::too_many_requests(30));
+    fake.inject(On::of(Verb::Watch, "services").times(1), later);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.during(s(29)).await;
+    let watches = |outcome| calls(&cluster, Verb::Watch, "services", outcome);
+    assert_eq!(watches(CallOutcome::Throttled), 1);
+    assert_eq!(watches(CallOutcome::Ok), 0);
+    fake.apply(&service("b", 80));
+    seen.until("the other", |seen| seen.objects.len() == 2)
+        .await;
+    assert_eq!(watches(CallOutcome::Throttled), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_asked_to_come_again_much_later_does() {
+    let fake = FakeApi::new();
+    let later = Fault::Refuse(Refusal::too_many_requests(45));
+    fake.inject(On::of(Verb::List, "services").times(1), later);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.during(s(44)).await;
+    assert_eq!(
+        cluster.calls().values().sum::<u64>(),
+        2,
+        "{:?}",
+        cluster.calls()
+    );
+    seen.until("the list", |seen| seen.synced == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_comes_late_delays_nothing() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let (tell, link) = watch::channel(None);
+    let options = KubernetesOptions::new(Role::Controller);
+    let kubernetes = Kubernetes::begin(Api::new(options, link));
+    let mut services = kubernetes.subscribe(&[Kind::Service]);
+    assert!(timeout(LIMIT, services.next()).await.is_err());
+    let began = Instant::now();
+    tell.send_replace(Some(Link {
+        client: fake.client(),
+        namespace: "ringbolt-system".into(),
+        server: "".into(),
+    }));
+    let changes = timeout(LIMIT, services.next()).await;
+    assert!(matches!(changes.as_deref(), Ok([Change::Apply(_), ..])));
+    assert!(began.elapsed() < s(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn speakers_that_begin_together_do_not_all_ask_at_once() {
+    const SPEAKERS: usize = 40;
+    let fake = FakeApi::new();
+    let stall = fake.stall(On::kind("services"));
+    let clusters: Vec<_> = std::iter::repeat_with(|| fake.cluster_of(Role::Speaker))
+        .take(SPEAKERS)
+        .collect();
+    let _watches: Vec<_> = clusters
+        .iter()
+        .map(|cluster| cluster.watch(&[Kind::Service]))
+        .collect();
+    stall.holds(1).await;
+    let first = Instant::now();
+    stall.holds(SPEAKERS).await;
+    let spread = first.elapsed();
+    let expected = Duration::from_millis(100)..Duration::from_millis(500);
+    assert!(expected.contains(&spread), "{spread:?}");
 }

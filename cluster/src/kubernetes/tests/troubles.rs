@@ -1,7 +1,7 @@
 //! What is said of a server that does not show what it is asked for: each by its own name.
 
 use super::*;
-use crate::source::{Definer, ReadError};
+use crate::source::{Definer, ReadError, WatchEnd};
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_the_server_does_not_have_is_no_server_that_is_away() {
@@ -108,4 +108,58 @@ async fn a_reader_of_secrets_that_dies_takes_none_away() {
     no_problem(&cluster).await;
     seen.during(LIMIT).await;
     assert_eq!(seen.deleted, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_never_come_about_are_named_and_keep_nothing_from_coming() {
+    let faults = [
+        (Fault::Refuse(Refusal::expired()), WatchEnd::Expired),
+        (Fault::Refuse(Refusal::bad_request("no")), WatchEnd::Refused),
+        (Fault::EmptyAnswer, WatchEnd::Ended),
+    ];
+    for (fault, how) in faults {
+        let fake = FakeApi::new();
+        fake.apply(&service("a", 80));
+        fake.inject(On::of(Verb::Watch, "services"), fault);
+        let cluster = fake.cluster_of(Role::Controller);
+        let mut seen = Seen::new(&cluster, &[Kind::Service]);
+        let fails = Trouble::WatchFails { how };
+        named(&cluster, "the watches", |problem| problem.trouble == fails).await;
+        fake.apply(&service("b", 80));
+        let asked = |outcome| calls(&cluster, Verb::Watch, "services", outcome);
+        seen.during(LIMIT).await;
+        if how != WatchEnd::Ended {
+            assert_eq!(seen.names(), ["a", "b"]);
+        }
+        assert_eq!(
+            cluster.problems().borrow().len(),
+            1,
+            "it does not come and go"
+        );
+        let outcomes = [CallOutcome::Gone, CallOutcome::Invalid, CallOutcome::Ok];
+        let asked: u64 = outcomes.into_iter().map(asked).sum();
+        assert!((3..60).contains(&asked), "{how:?}: {asked} watches");
+        fake.heal();
+        fake.apply(&service("c", 80));
+        seen.until("the third", |seen| seen.objects.len() == 3)
+            .await;
+        no_problem(&cluster).await;
+        assert_eq!(seen.deleted, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_must_not_say_who_it_is_is_named() {
+    let fake = FakeApi::new();
+    let forbidden = Fault::Refuse(Refusal::forbidden());
+    fake.inject(On::of(Verb::List, "namespaces"), forbidden);
+    let cluster = fake.cluster_of(Role::Controller);
+    named(&cluster, "the refusal", |problem| {
+        let name = problem.object.as_ref().map(|object| &*object.name);
+        name == Some("kube-system") && problem.reason() == "Forbidden"
+    })
+    .await;
+    fake.heal();
+    no_problem(&cluster).await;
+    assert!(cluster.identity().borrow().is_some());
 }

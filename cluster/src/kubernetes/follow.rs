@@ -10,11 +10,12 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kube::client::Body;
 use ringbolt_config::Kind;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Api;
 use super::call::{Call, CallError, Failed, spread};
-use super::record::{self, Place, Record};
+use super::record::{self, NotStored, Place, Record};
 use super::reflector::{Ask, Failure, GOOD_WATCH, Reflector, Told};
 use super::resource::{Freshness, Resource};
 use crate::calls::Verb;
@@ -65,6 +66,8 @@ struct Follower {
     reflector: Reflector,
     /// What a restart without an API server would go by; speakers alone keep that.
     record: Option<Record>,
+    /// What is being written of it.
+    writing: Option<JoinHandle<Result<(), NotStored>>>,
     /// Where an earlier process may have left a view that has not been looked at.
     earlier: Option<Place>,
     confirm_at: Instant,
@@ -93,6 +96,7 @@ impl Follower {
             reflector: Reflector::new(freshness, max_age, seed, known),
             resource,
             record: None,
+            writing: None,
             earlier: None,
             heard: Timestamp::now(),
             away: false,

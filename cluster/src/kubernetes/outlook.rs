@@ -2,6 +2,8 @@
 //! not understood, the cluster's identity. Newest states; each problem is logged once, when it comes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringbolt_config::object::DecodeProblem;
@@ -37,6 +39,8 @@ struct State {
     identity: Option<Trouble>,
     kinds: BTreeMap<Kind, Trouble>,
     objects: BTreeMap<ObjectRef, Vec<SourceProblem>>,
+    /// Kinds whose view cannot be written into this folder, and why.
+    unstored: BTreeMap<Kind, (Arc<PathBuf>, ErrorKind)>,
 }
 
 impl Outlook {
@@ -166,6 +170,17 @@ impl Outlook {
         answered.collect()
     }
 
+    /// The view of this kind is on disk.
+    pub(super) fn stored(&self, kind: Kind) {
+        self.change(|state| state.unstored.remove(&kind).is_some());
+    }
+
+    /// The view of this kind cannot be written into this folder.
+    pub(super) fn not_stored(&self, kind: Kind, folder: &Path, cause: ErrorKind) {
+        let why = (Arc::new(folder.to_owned()), cause);
+        self.change(|state| state.unstored.insert(kind, why.clone()) != Some(why));
+    }
+
     /// Objects of this kind that are not used as they are.
     pub(super) fn unused(&self, kind: Kind) -> BTreeSet<ObjectRef> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,6 +264,12 @@ impl State {
         let kinds = kinds
             .into_iter()
             .map(|(trouble, kinds)| plain(trouble, Some(kinds.join(", "))));
+        // A full disk is one problem, whatever is not written.
+        let unstored: BTreeSet<_> = self.unstored.values().collect();
+        let unstored = unstored.into_iter().map(|(folder, cause)| SourceProblem {
+            file: Some(Arc::clone(folder)),
+            ..plain(&Trouble::StateUnwritable { cause: *cause }, None)
+        });
         let identity = self.identity.iter().map(|trouble| SourceProblem {
             object: ObjectRef::new(Kind::Namespace, None, IDENTITY).ok(),
             ..plain(trouble, None)
@@ -256,6 +277,7 @@ impl State {
         connection
             .chain(identity)
             .chain(kinds)
+            .chain(unstored)
             .chain(self.objects.values().flatten().cloned())
             .collect()
     }

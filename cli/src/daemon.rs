@@ -58,7 +58,7 @@ pub(crate) fn controller(args: ControllerArgs) -> Result<Verdict> {
         let shown = Shown {
             daemon: "controller",
             metrics: Arc::new(handles.metrics),
-            status: http::Document::Value(handles.status),
+            status: handles.status,
             ready: handles.ready,
         };
         finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await
@@ -105,7 +105,7 @@ pub(crate) fn speaker(args: SpeakerArgs) -> Result<Verdict> {
         let shown = Shown {
             daemon: "speaker",
             metrics: Arc::new(handles.metrics),
-            status: http::Document::Text(handles.status),
+            status: handles.status,
             ready: handles.ready,
         };
         finish(handles.task, tokio::spawn(http::serve(http, shown, stop))).await

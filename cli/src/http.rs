@@ -33,33 +33,9 @@ pub(crate) struct Shown {
     /// `controller` or `speaker`, for the page's title.
     pub(crate) daemon: &'static str,
     pub(crate) metrics: Arc<Registry>,
-    pub(crate) status: Document,
+    /// The status document, JSON.
+    pub(crate) status: watch::Receiver<Arc<str>>,
     pub(crate) ready: watch::Receiver<bool>,
-}
-
-/// A status document, in whichever form its daemon keeps it.
-#[derive(Clone)]
-pub(crate) enum Document {
-    /// As a value: small.
-    Value(watch::Receiver<Arc<Value>>),
-    /// As JSON text: a speaker's grows with the Services.
-    Text(watch::Receiver<Arc<str>>),
-}
-
-impl Document {
-    fn text(&self) -> String {
-        match self {
-            Self::Value(value) => value.borrow().to_string(),
-            Self::Text(text) => text.borrow().to_string(),
-        }
-    }
-
-    fn value(&self) -> Value {
-        match self {
-            Self::Value(value) => Value::clone(&value.borrow()),
-            Self::Text(text) => serde_json::from_str(&text.borrow()).unwrap_or_default(),
-        }
-    }
 }
 
 /// Serves until `stop` is cancelled; takes the port as soon as it is free.
@@ -125,7 +101,7 @@ async fn readyz(State(shown): State<Shown>) -> Response {
 }
 
 async fn status(State(shown): State<Shown>) -> Response {
-    json(shown.status.text())
+    json(shown.status.borrow().to_string())
 }
 
 async fn index(State(shown): State<Shown>, headers: HeaderMap) -> Response {
@@ -134,9 +110,10 @@ async fn index(State(shown): State<Shown>, headers: HeaderMap) -> Response {
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.starts_with("application/json"));
     if wants_json {
-        return json(shown.status.text());
+        return json(shown.status.borrow().to_string());
     }
-    Html(page::render(shown.daemon, &shown.status.value())).into_response()
+    let document: Value = serde_json::from_str(&shown.status.borrow()).unwrap_or_default();
+    Html(page::render(shown.daemon, &document)).into_response()
 }
 
 fn json(text: String) -> Response {

@@ -17,6 +17,7 @@ mod answers;
 mod contest;
 mod lines;
 mod news;
+mod page;
 mod queue;
 mod release;
 mod report;
@@ -46,6 +47,8 @@ use answers::{About, Failure, Retry};
 use contest::Contest;
 use lines::Lines;
 use queue::{Queue, Rank, Subject};
+
+pub use page::Report;
 
 /// Writes under way at once. A back end gains nothing by more, and others want to write, too.
 const FLIGHTS_MAX: usize = 10;

@@ -6,6 +6,7 @@
 //! leaves nothing behind: the next one begins with a new watch and a new engine.
 
 mod events;
+mod page;
 mod writes;
 
 use std::sync::Arc;
@@ -13,8 +14,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use ringbolt_cluster::{Cluster, Leadership, SourceProblem, Trouble, Watch, Writer};
-use serde_json::{Value, json};
+use ringbolt_cluster::{Cluster, Leadership, SourceProblem, Watch, Writer};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
@@ -25,6 +25,7 @@ use crate::index::KINDS;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use events::Events;
+use page::{Page, Role};
 
 /// A candidate that does not lead after this long follows somebody.
 const FOLLOWING_AFTER: Duration = Duration::from_millis(500);
@@ -44,8 +45,8 @@ const PAGE_PER_SERVICE: Duration = Duration::from_micros(200);
 pub struct Handles {
     /// The controller's metrics.
     pub metrics: Registry,
-    /// The status page, newest first and only.
-    pub status: watch::Receiver<Arc<Value>>,
+    /// The status page as JSON, newest first and only.
+    pub status: watch::Receiver<Arc<str>>,
     /// Whether the controller does its work, or stands by to do it.
     pub ready: watch::Receiver<bool>,
     /// Ends after `shutdown`, when writes under way are done.
@@ -56,7 +57,7 @@ pub struct Handles {
 pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) -> Handles {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let (status, status_seen) = watch::channel(Arc::new(json!({ "role": Role::Starting.name() })));
+    let (status, status_seen) = watch::channel(Page::of(Role::Starting, &[]).text());
     let (ready, ready_seen) = watch::channel(false);
     let outlets = Outlets {
         metrics,
@@ -72,28 +73,10 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
     }
 }
 
-/// What the controller is to its cluster.
-#[derive(Debug, Clone, Copy)]
-enum Role {
-    Starting,
-    Following,
-    Leading,
-}
-
-impl Role {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "Starting",
-            Self::Following => "Following",
-            Self::Leading => "Leading",
-        }
-    }
-}
-
 /// Where the controller shows itself.
 struct Outlets {
     metrics: Metrics,
-    status: watch::Sender<Arc<Value>>,
+    status: watch::Sender<Arc<str>>,
     ready: watch::Sender<bool>,
 }
 
@@ -161,9 +144,8 @@ async fn candidacy(
         if identity.borrow_and_update().is_some() {
             outlets.is_ready();
         }
-        let mut page = json!({ "role": Role::Following.name() });
-        show_source(&mut page, &problems.borrow_and_update());
-        outlets.status.send_replace(Arc::new(page));
+        let page = Page::of(Role::Following, &problems.borrow_and_update()).text();
+        outlets.status.send_replace(page);
         tokio::select! {
             () = shutdown.cancelled() => return None,
             leadership = &mut lead => return Some(leadership),
@@ -171,19 +153,6 @@ async fn candidacy(
             Ok(()) = identity.changed() => {}
         }
     }
-}
-
-/// What stands between us and our objects: said in every role.
-fn show_source(page: &mut Value, problems: &[SourceProblem]) {
-    let away = |problem: &SourceProblem| {
-        matches!(
-            problem.trouble,
-            Trouble::Unreachable { .. } | Trouble::NotConfigured { .. }
-        )
-    };
-    page["sourceReachable"] = json!(!problems.iter().any(away));
-    let problem = |problem: &SourceProblem| json!({ "reason": problem.reason(), "message": problem.to_string() });
-    page["files"] = problems.iter().map(problem).collect();
 }
 
 /// One term of leadership.
@@ -197,11 +166,11 @@ struct Term<'a> {
     events: Events,
     page_shown: Option<Instant>,
     /// Something happened since the page was made.
-    page_stale: Page,
+    page_stale: Shown,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Page {
+enum Shown {
     Stale,
     Fresh,
 }
@@ -217,7 +186,7 @@ impl<'a> Term<'a> {
             writes: JoinSet::new(),
             events: Events::new(now()),
             page_shown: None,
-            page_stale: Page::Stale,
+            page_stale: Shown::Stale,
         }
     }
 
@@ -241,7 +210,7 @@ impl<'a> Term<'a> {
                     let Ok((ticket, answer)) = done else { return End::Fault };
                     self.handle(Input::Answer { ticket, answer });
                 }
-                Ok(()) = problems_changed.changed() => self.page_stale = Page::Stale,
+                Ok(()) = problems_changed.changed() => self.page_stale = Shown::Stale,
                 () = sleep_until(tick.into()) => self.engine.handle(Input::Tick, moment()),
             }
         }
@@ -249,7 +218,7 @@ impl<'a> Term<'a> {
 
     fn handle(&mut self, input: Input) {
         self.engine.handle(input, moment());
-        self.page_stale = Page::Stale;
+        self.page_stale = Shown::Stale;
     }
 
     /// Begins what the engine wants to be done.
@@ -278,7 +247,7 @@ impl<'a> Term<'a> {
 
     fn next_tick(&self) -> Instant {
         let far = now() + Duration::from_secs(3600);
-        let page = (self.page_stale == Page::Stale).then(|| self.page_due());
+        let page = (self.page_stale == Shown::Stale).then(|| self.page_due());
         [
             self.engine.next_deadline(),
             self.events.next_deadline(),
@@ -302,16 +271,15 @@ impl<'a> Term<'a> {
         if self.engine.is_ready() {
             self.outlets.is_ready();
         }
-        if self.page_stale == Page::Fresh || self.page_due() > now() {
+        if self.page_stale == Shown::Fresh || self.page_due() > now() {
             return;
         }
-        self.page_stale = Page::Fresh;
+        self.page_stale = Shown::Fresh;
         self.page_shown = Some(now());
         self.outlets.metrics.observe(&self.engine);
-        let mut page = self.engine.report();
-        page["role"] = json!(Role::Leading.name());
-        show_source(&mut page, &problems.borrow());
-        self.outlets.status.send_replace(Arc::new(page));
+        let mut page = Page::of(Role::Leading, &problems.borrow());
+        page.report = Some(self.engine.report());
+        self.outlets.status.send_replace(page.text());
     }
 
     /// Waits for writes under way: the next controller then needs no bound for them.

@@ -5,14 +5,14 @@ use serde_json::json;
 use super::metrics::prometheus_text;
 use super::*;
 
-fn shown(ready: bool, status: Value) -> (Shown, watch::Sender<bool>) {
+fn shown(ready: bool, status: &Value) -> (Shown, watch::Sender<bool>) {
     let (set_ready, ready) = watch::channel(ready);
-    let (_status, status) = watch::channel(Arc::new(status));
+    let (_status, status) = watch::channel(status.to_string().into());
     (
         Shown {
             daemon: "speaker",
             metrics: Arc::new(Registry::default()),
-            status: Document::Value(status),
+            status,
             ready,
         },
         set_ready,
@@ -21,7 +21,7 @@ fn shown(ready: bool, status: Value) -> (Shown, watch::Sender<bool>) {
 
 #[tokio::test]
 async fn readiness_follows_the_flag() {
-    let (shown, set_ready) = shown(false, Value::Null);
+    let (shown, set_ready) = shown(false, &Value::Null);
     assert_eq!(
         readyz(State(shown.clone())).await.status(),
         StatusCode::SERVICE_UNAVAILABLE

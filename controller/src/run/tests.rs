@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ringbolt_cluster::{DirectoryOptions, Role as DirectoryRole};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -59,7 +60,7 @@ async fn a_second_controller_follows_and_takes_over_without_moving_anything() {
     second
         .until(|page| led(page) && addresses(page, "default/web") == ["192.0.2.2"])
         .await;
-    let page = second.handles.status.borrow().clone();
+    let page = second.page();
     assert_eq!(page["writes"], 0, "{page}");
     second.stop().await;
 }
@@ -77,7 +78,7 @@ async fn a_broken_manifest_is_named_and_changes_nothing() {
     controller
         .until(|page| page["files"].as_array().is_some_and(|f| !f.is_empty()))
         .await;
-    let page = controller.handles.status.borrow().clone();
+    let page = controller.page();
     assert!(
         page["files"][0]["message"]
             .as_str()
@@ -153,10 +154,14 @@ struct Running {
 
 impl Running {
     async fn until(&mut self, holds: impl Fn(&Value) -> bool) {
-        let seen = self.handles.status.wait_for(|page| holds(page));
+        let holds = |page: &Arc<str>| holds(&serde_json::from_str(page).unwrap());
+        let seen = self.handles.status.wait_for(holds);
         let in_time = timeout(PATIENCE, seen).await.is_ok_and(|seen| seen.is_ok());
-        let page = self.handles.status.borrow().clone();
-        assert!(in_time, "not within {PATIENCE:?}: {page}");
+        assert!(in_time, "not within {PATIENCE:?}: {}", self.page());
+    }
+
+    fn page(&self) -> Value {
+        serde_json::from_str(&self.handles.status.borrow()).unwrap()
     }
 
     async fn stop(self) {

@@ -329,7 +329,7 @@ fn the_status_page_names_pools_services_reasons_and_who_waits() {
     world.service("two", json!({}));
     world.pool("b", ranges(&["nonsense"]));
     world.settle();
-    let page = world.controller(0).engine.report();
+    let page = serde_json::to_value(world.controller(0).engine.report()).unwrap();
     assert_eq!(page["pools"][0]["ipv4"]["assigned"], 1);
     assert_eq!(page["services"][0]["addresses"], json!(["192.0.2.1"]));
     assert_eq!(page["services"][1]["reason"], "PoolExhausted");

@@ -17,6 +17,7 @@ mod accounts;
 mod api_server;
 mod assets;
 mod etcd;
+mod installation;
 mod nodes;
 mod objects;
 mod pki;
@@ -30,9 +31,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
-pub(crate) use accounts::{BoundTo, User};
+pub(crate) use accounts::User;
 pub(crate) use api_server::flags;
 pub(crate) use assets::{Assets, Program};
+pub(crate) use installation::{CONTROLLER, SPEAKER, SYSTEM};
 pub(crate) use nodes::{KubeNode, NodeSpec};
 pub(crate) use objects::Resource;
 pub(crate) use plane::{ControlPlane, Options};
@@ -51,6 +53,9 @@ pub(crate) struct KubeLab {
     conformance: OnceCell<ControlPlane>,
     served: OnceCell<Served>,
 }
+
+/// Where the pods of a control plane are that are on no node of a lab.
+pub(crate) const NODE: &str = "some-node";
 
 /// A control plane on which a controller works, with the usual flags.
 #[derive(Debug)]
@@ -79,7 +84,7 @@ impl KubeLab {
         &self.assets
     }
 
-    /// The control plane of all scenarios that break none, with Ringbolt's resource definitions in it.
+    /// The control plane of all scenarios that break none, with Ringbolt installed in it.
     pub(crate) fn shared(&self) -> Result<&ControlPlane> {
         self.started(&self.shared, "shared")
     }
@@ -94,8 +99,7 @@ impl KubeLab {
     pub(crate) fn served(&self) -> Result<&Served> {
         if self.served.get().is_none() {
             let plane = self.fresh("served", &Options::default())?;
-            plane.make_home()?;
-            let kubeconfig = plane.kubeconfig(User::Admin);
+            let kubeconfig = plane.pod_kubeconfig(CONTROLLER, NODE)?;
             let controller =
                 plane.start_ringbolt(&self.ringbolt, "controller", &kubeconfig, &["controller"])?;
             let controller = Mutex::new(controller);
@@ -121,10 +125,10 @@ impl KubeLab {
         plane.get().context("it was started")
     }
 
-    /// A control plane of one's own, with Ringbolt's resource definitions in it.
+    /// A control plane of one's own, with Ringbolt installed in it.
     pub(crate) fn fresh(&self, name: &str, options: &Options) -> Result<ControlPlane> {
         let plane = ControlPlane::start(&self.assets, name, options)?;
-        plane.install_definitions()?;
+        plane.install()?;
         Ok(plane)
     }
 

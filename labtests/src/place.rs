@@ -6,13 +6,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::kubelab::{
-    Assets, BoundTo, ControlPlane, KubeNode, Lifetime, NodeSpec, Options, PodSpec, Resource, User,
+    Assets, CONTROLLER, ControlPlane, KubeNode, Lifetime, NodeSpec, Options, PodSpec, Resource,
+    SPEAKER, User,
 };
 use crate::netns::Netns;
 use crate::plan::{NodePlan, Plan};
@@ -63,11 +64,6 @@ impl Source {
     }
 }
 
-/// The namespace and the accounts of an installation, as the manifests have them.
-const SYSTEM: &str = "ringbolt-system";
-const CONTROLLER: &str = "ringbolt-controller";
-const SPEAKER: &str = "ringbolt-speaker";
-
 /// A control plane with the lab's nodes in it.
 #[derive(Debug)]
 pub(crate) struct KubePlace {
@@ -117,10 +113,7 @@ impl KubePlace {
             ..Options::default()
         };
         let plane = ControlPlane::start(assets, name, &options)?;
-        plane.install_definitions()?;
-        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/base");
-        let base = base.to_str().context("a folder with a readable name")?;
-        plane.kubectl(&["apply", "--server-side", "-k", base])?;
+        plane.install()?;
         let namespace = plan.namespace.clone();
         plane.apply(&json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace},
@@ -156,16 +149,6 @@ impl KubePlace {
                 service_account: None,
             })?;
             self.pods.push(pod.name.clone());
-        }
-        for account in [SPEAKER, CONTROLLER] {
-            self.plane.put_pod(&PodSpec {
-                namespace: SYSTEM,
-                name: &pod_of(account, &node.name),
-                node: &node.name,
-                labels: &[("app.kubernetes.io/name", "ringbolt")],
-                addresses: &node.rack,
-                service_account: Some(account),
-            })?;
         }
         Ok(())
     }
@@ -247,13 +230,12 @@ impl KubePlace {
     }
 
     fn account(&self, account: &str, node: &str) -> Result<PathBuf> {
-        let pod = pod_of(account, node);
+        let pod = format!("{account} on {node}");
         let mut tokens = self.tokens.borrow_mut();
         if let Some(file) = tokens.get(&pod) {
             return Ok(file.clone());
         }
-        let bound = Some(BoundTo { pod: &pod });
-        let file = self.plane.account_kubeconfig(SYSTEM, account, bound)?;
+        let file = self.plane.pod_kubeconfig(account, node)?;
         tokens.insert(pod, file.clone());
         Ok(file)
     }
@@ -281,8 +263,4 @@ impl KubePlace {
         let mut nodes = self.nodes.values_mut();
         nodes.try_for_each(|node| node.proxy().check_alive())
     }
-}
-
-fn pod_of(account: &str, node: &str) -> String {
-    format!("{account}-{node}")
 }

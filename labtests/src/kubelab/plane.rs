@@ -299,14 +299,16 @@ impl ControlPlane {
         let folder = definitions();
         let folder = folder.to_str().context("a folder with a readable name")?;
         self.kubectl(&["apply", "--server-side", "-f", folder])?;
-        self.kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=30s",
-            "-f",
-            folder,
-        ])
-        .map(drop)
+        self.wait_definitions()
+    }
+
+    /// Waits until Ringbolt's resource definitions serve.
+    pub(super) fn wait_definitions(&self) -> Result<()> {
+        let folder = definitions();
+        let folder = folder.to_str().context("a folder with a readable name")?;
+        let mut args = vec!["wait", "--for=condition=Established", "--timeout=30s"];
+        args.extend(["-f", folder]);
+        self.kubectl(&args).map(drop)
     }
 
     /// Ends Kubernetes' own controllers and starts them again.

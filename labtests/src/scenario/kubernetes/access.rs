@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::exact::{Answer, Asker, Target, Verb};
 use super::rendered::{SPACE, find, kustomize};
-use crate::kubelab::{BoundTo, ControlPlane, KubeLab, NodeSpec, Options, PodSpec, Resource, User};
+pub(super) use crate::kubelab::{CONTROLLER, SPEAKER};
+use crate::kubelab::{ControlPlane, KubeLab, NodeSpec, Options, Resource, User};
 use crate::scenario::KubeScenario;
 use crate::wait::wait_for;
 
@@ -37,33 +38,18 @@ pub(super) const SCENARIOS: &[KubeScenario] = &[
 
 /// The API server reads roles, policies and flow schemas from caches of its own.
 const LIMIT: Duration = Duration::from_secs(20);
-pub(super) const CONTROLLER: &str = "ringbolt-controller";
-pub(super) const SPEAKER: &str = "ringbolt-speaker";
 pub(super) const NODE: &str = "access-node";
 
-/// A plane with manifests/base in it, and a pod of each account for its tokens to be bound to.
+/// A plane with a node in it, and the objects of manifests/base.
 pub(super) fn installed(lab: &KubeLab, name: &str) -> Result<(ControlPlane, Vec<Value>)> {
     let plane = lab.fresh(name, &Options::default())?;
     let objects = kustomize(lab.assets(), "base")?;
-    for object in &objects {
-        plane.apply(object)?;
-    }
     plane.put_node(&NodeSpec {
         name: NODE,
         addresses: &["10.1.0.1".parse()?],
         pod_cidrs: &[],
         labels: &[],
     })?;
-    for account in [CONTROLLER, SPEAKER] {
-        plane.put_pod(&PodSpec {
-            namespace: SPACE,
-            name: &format!("{account}-0"),
-            node: NODE,
-            labels: &[],
-            addresses: &["10.1.0.1".parse()?],
-            service_account: Some(account),
-        })?;
-    }
     Ok((plane, objects))
 }
 
@@ -74,8 +60,7 @@ pub(super) fn asker<'a>(plane: &'a ControlPlane, account: &str) -> Result<Asker<
 
 /// With the token that the kubelet would give to the pod of an account.
 pub(super) fn pod_kubeconfig(plane: &ControlPlane, account: &str) -> Result<PathBuf> {
-    let pod = format!("{account}-0");
-    plane.account_kubeconfig(SPACE, account, Some(BoundTo { pod: &pod }))
+    plane.pod_kubeconfig(account, NODE)
 }
 
 /// One rule of a role.

@@ -1,7 +1,7 @@
 //! The back end on a real API server does what every back end must do: the checks of `cluster`, each on a cluster
 //! from which the traces of the last one are gone.
 //!
-//! They run as the administrator: what the accounts of an installation may do is tried elsewhere.
+//! The back end has the rights of the account that a controller or a speaker has.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use ringbolt_config::{Kind, ObjectRef};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::kubelab::{ControlPlane, Resource, User};
+use crate::kubelab::{CONTROLLER, ControlPlane, Resource, SPEAKER, SYSTEM, User};
 use crate::scenario::KubeScenario;
 
 macro_rules! scenarios {
@@ -34,8 +34,8 @@ macro_rules! scenarios {
 }
 ringbolt_cluster::for_each_conformance_check!(scenarios);
 
-/// Ringbolt's own namespace, which an installation makes.
-const SYSTEM: &str = "ringbolt-system";
+/// The node whose speaker the checks play.
+const NODE: &str = "node-1";
 
 /// Between two looks of somebody who waits for an object's end, and how long he waits.
 const LOOK: Duration = Duration::from_millis(50);
@@ -44,7 +44,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A control plane, as somebody who owns objects sees it.
 struct Place {
     admin: Client,
-    kubeconfig: PathBuf,
+    person: PathBuf,
+    controller: PathBuf,
+    speaker: PathBuf,
 }
 
 impl Place {
@@ -52,11 +54,10 @@ impl Place {
     fn swept(plane: &ControlPlane) -> Result<Self> {
         let place = Self {
             admin: plane.client(User::Admin)?,
-            kubeconfig: plane.kubeconfig(User::Admin),
+            person: plane.kubeconfig(User::Admin),
+            controller: plane.pod_kubeconfig(CONTROLLER, NODE)?,
+            speaker: plane.pod_kubeconfig(SPEAKER, NODE)?,
         };
-        plane.apply(&json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM},
-        }))?;
         let ours = Kind::ALL
             .iter()
             .filter(|kind| kind.is_ours())
@@ -76,12 +77,15 @@ impl Place {
     }
 
     fn cluster(&self, role: Role) -> Cluster {
+        let (kubeconfig, node) = match role {
+            Role::Controller => (&self.controller, None),
+            Role::Speaker => (&self.speaker, NODE.parse().ok()),
+            Role::Reader => (&self.person, None),
+        };
         Cluster::kubernetes(KubernetesOptions {
-            kubeconfig: Some(self.kubeconfig.clone()),
+            kubeconfig: Some(kubeconfig.clone()),
             namespace: Some(SYSTEM.to_owned()),
-            node: (role == Role::Speaker)
-                .then(|| "node-1".parse().ok())
-                .flatten(),
+            node,
             ..KubernetesOptions::new(role)
         })
     }

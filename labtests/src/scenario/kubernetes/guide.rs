@@ -12,10 +12,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::access::{CONTROLLER, SPEAKER, pod_kubeconfig};
 use super::rendered::SPACE;
 use crate::kubelab::{
-    Assets, ControlPlane, KubeLab, NodeSpec, Options, PodSpec, Program, Resource, User,
+    Assets, CONTROLLER, ControlPlane, KubeLab, NodeSpec, Options, Program, Resource, SPEAKER, User,
 };
 use crate::netns::run;
 use crate::process::Daemon;
@@ -151,15 +150,7 @@ impl<'a> Reader<'a> {
 
     fn start(&mut self) -> Result<()> {
         for account in [CONTROLLER, SPEAKER] {
-            self.plane.put_pod(&PodSpec {
-                namespace: SPACE,
-                name: &format!("{account}-0"),
-                node: NODE,
-                labels: &[],
-                addresses: &["10.1.0.1".parse()?],
-                service_account: Some(account),
-            })?;
-            let kubeconfig = pod_kubeconfig(&self.plane, account)?;
+            let kubeconfig = self.plane.pod_kubeconfig(account, NODE)?;
             let args: &[&str] = match account {
                 SPEAKER => &["speaker", "--node-name", NODE],
                 _ => &["controller"],
@@ -178,7 +169,7 @@ impl<'a> Reader<'a> {
             daemon.terminate(LIMIT)?;
         }
         for account in [CONTROLLER, SPEAKER] {
-            self.plane.remove_pod(SPACE, &format!("{account}-0"))?;
+            self.plane.remove_account_pod(account, NODE)?;
         }
         Ok(())
     }

@@ -153,7 +153,7 @@ fn agree(left: &BTreeMap<Key, Value>, right: &BTreeMap<Key, Value>) -> Result<()
 }
 
 fn taken(lab: &KubeLab) -> Result<()> {
-    let mut plane = lab.fresh("manifests", &Options::default())?;
+    let mut plane = ControlPlane::start(lab.assets(), "manifests", &Options::default())?;
     apply_twice(&plane, "base")?;
     for overlay in OVERLAYS {
         apply_twice(&plane, overlay)?;

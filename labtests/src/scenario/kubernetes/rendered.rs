@@ -10,8 +10,7 @@ use serde_json::Value;
 use crate::kubelab::{Assets, Program};
 use crate::netns::run;
 
-/// The namespace everything is in.
-pub(super) const SPACE: &str = "ringbolt-system";
+pub(super) use crate::kubelab::SYSTEM as SPACE;
 
 /// A folder of manifests in the source this program was built from.
 pub(super) fn folder(name: &str) -> PathBuf {

@@ -27,9 +27,11 @@ use scenarios;
 pub(super) const SCENARIOS: &[KubeScenario] = scenarios![
     status::rule_48_events_are_those_of_the_changes,
     selection::rule_01_a_foreign_class_is_never_touched,
+    selection::rule_01_without_a_class_only_the_default_provider_serves,
     selection::rule_02_a_class_that_changes_is_a_release_and_a_new_request,
     selection::rule_03_a_status_of_somebody_else_is_left_alone,
     selection::rule_04_a_contested_status_is_not_fought_for,
+    selection::rule_05_another_provider_is_noticed_and_keeps_its_service,
     selection::a19_a_service_status_lifecycle_under_a_foreign_class,
     lifecycle::rule_10_an_address_survives_every_edit,
     status::rule_12_addresses_are_written_in_canonical_form,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::scenarios;
 use super::stage::{LIMIT, QUIET, Stage, changes_at, ingress, writes_at};
-use crate::kubelab::{ControlPlane, KubeLab, Options, Resource, User, flags};
+use crate::kubelab::{CONTROLLER, ControlPlane, KubeLab, NODE, Options, Resource, flags};
 use crate::netns::Signal;
 use crate::process::Daemon;
 use crate::scenario::KubeScenario;
@@ -26,6 +26,7 @@ pub(in crate::scenario) const FAULTS: &[KubeScenario] = scenarios![
 /// A lease runs for 15 s, is looked for every 5 s, and is held for one more look before it is used.
 const TAKE_OVER: Duration = Duration::from_secs(60);
 
+/// Starts a controller in the stead of a pod of its account.
 pub(super) fn controller(
     lab: &KubeLab,
     plane: &ControlPlane,
@@ -33,11 +34,11 @@ pub(super) fn controller(
     port: u16,
     more: &[&str],
 ) -> Result<Daemon> {
-    plane.make_home()?;
+    let kubeconfig = plane.pod_kubeconfig(CONTROLLER, NODE)?;
     let http = format!("127.0.0.1:{port}");
     let mut args = vec!["controller", "--http", &http];
     args.extend(more);
-    plane.start_ringbolt(lab.ringbolt(), name, &plane.kubeconfig(User::Admin), &args)
+    plane.start_ringbolt(lab.ringbolt(), name, &kubeconfig, &args)
 }
 
 /// Creates Services `web-0`… all at once.

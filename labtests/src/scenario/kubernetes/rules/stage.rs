@@ -30,14 +30,18 @@ pub(super) struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Namespace and pool `name`; the pool serves that namespace alone.
     pub(super) fn new(plane: &'a ControlPlane, name: &str, addresses: &[&str]) -> Result<Self> {
-        let stage = Self {
-            plane,
-            space: name.to_owned(),
-        };
-        let kind = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        plane.apply(&kind)?;
+        let stage = Self::without_pool(plane, name)?;
         stage.pool(addresses)?;
         Ok(stage)
+    }
+
+    pub(super) fn without_pool(plane: &'a ControlPlane, name: &str) -> Result<Self> {
+        let kind = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        plane.apply(&kind)?;
+        Ok(Self {
+            plane,
+            space: name.to_owned(),
+        })
     }
 
     /// Makes the pool this.
@@ -166,17 +170,41 @@ impl<'a> Stage<'a> {
         events.into_iter().map(value).collect()
     }
 
-    /// Reasons of the events that regard a Service, sorted, one for each that was ever told.
+    /// Types and reasons of the events that regard a Service, sorted, each as often as it was told.
     pub(super) fn events(&self, name: &str) -> Result<Vec<String>> {
         let events = self.plane.list(&Resource::event(), Some(&self.space))?;
         let ours = events
             .iter()
             .filter(|event| event["involvedObject"]["name"] == name);
-        let mut reasons: Vec<_> = ours
-            .filter_map(|event| event["reason"].as_str().map(str::to_owned))
-            .collect();
-        reasons.sort();
-        Ok(reasons)
+        let mut told = Vec::new();
+        for event in ours {
+            let text = |field: &str| event[field].as_str().unwrap_or_default();
+            let line = format!("{} {}", text("type"), text("reason"));
+            let times = event["series"]["count"].as_u64().unwrap_or(1);
+            told.extend((0..times).map(|_| line.clone()));
+        }
+        told.sort();
+        Ok(told)
+    }
+
+    /// Waits until exactly this was told about a Service, in the order of the alphabet.
+    pub(super) fn told(&self, name: &str, wanted: &[&str]) -> Result<()> {
+        wait_for(&format!("{name} has its events"), LIMIT, || {
+            let told = self.events(name)?;
+            ensure!(told == wanted, "they are {told:?}");
+            Ok(())
+        })
+    }
+
+    /// Waits until our condition says that a Service is refused for this reason. Events come at a bounded rate: only
+    /// who has a controller to himself can wait for them.
+    pub(super) fn refused(&self, name: &str, wanted: &str) -> Result<()> {
+        wait_for(&format!("{name} is refused: {wanted}"), LIMIT, || {
+            let condition = condition(&self.get(name)?);
+            ensure!(condition["reason"] == wanted, "it says {condition}");
+            ensure!(condition["status"] == "False", "it says {condition}");
+            Ok(())
+        })
     }
 
     /// Watches that a Service stays exactly what it is.
@@ -219,22 +247,17 @@ pub(super) fn number(object: &Value) -> Result<u64> {
     Ok(version(object)?.parse()?)
 }
 
-/// Waits for a condition of a Service with this reason.
-pub(super) fn reason(stage: &Stage<'_>, name: &str, wanted: &str) -> Result<()> {
-    wait_for(&format!("{name} says {wanted}"), LIMIT, || {
-        let service = stage.get(name)?;
-        let conditions = service["status"]["conditions"].as_array();
-        let found = conditions
-            .into_iter()
-            .flatten()
-            .any(|condition| condition["reason"] == wanted);
-        ensure!(
-            found,
-            "its conditions are {}",
-            service["status"]["conditions"]
-        );
-        Ok(())
-    })
+/// Our condition of a Service; null where it has none.
+pub(super) fn condition(service: &Value) -> Value {
+    let conditions = service["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let ours = conditions.find(|condition| condition["type"] == "ringbolt.io/Allocated");
+    ours.cloned().unwrap_or_default()
+}
+
+/// What a Service of both families asks for.
+pub(super) fn both() -> Value {
+    json!({"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]})
 }
 
 /// Calls that change something, by outcome, as `/metrics` of the controller tells them. Leases are left out, and

@@ -4,6 +4,7 @@
 //! Says what is replaced. Knows nothing of what the labs do.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -42,6 +43,14 @@ const PROBE: &str = "PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /run && ip
 const ENTER: &str = r#"mount -t tmpfs tmpfs /run && PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
 const STAY: &str = r#"PATH="$PATH:/usr/sbin:/sbin" exec "$0" "$@""#;
 
+/// Kernel parameters by which a system refuses user namespaces, or rights in them, and the values that do so. The
+/// kernel's own words are misleading: "No space left on device".
+const SETTINGS: &[(&str, &str)] = &[
+    ("user.max_user_namespaces", "0"),
+    ("kernel.unprivileged_userns_clone", "0"),
+    ("kernel.apparmor_restrict_unprivileged_userns", "1"),
+];
+
 impl Ground {
     /// Tries what this user may do.
     pub(crate) fn find(caller: &Caller) -> Self {
@@ -56,7 +65,15 @@ impl Ground {
             Ok(output) => {
                 let words = String::from_utf8_lossy(&output.stderr);
                 let first = words.lines().next().unwrap_or("unshare failed");
-                Self::Loopback(first.to_owned())
+                let setting = SETTINGS.iter().find(|(name, refuses)| {
+                    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+                    fs::read_to_string(path).is_ok_and(|value| value.trim() == *refuses)
+                });
+                let why = setting.map_or_else(
+                    || first.to_owned(),
+                    |(name, value)| format!("{first}; {name} is {value}"),
+                );
+                Self::Loopback(why)
             }
             Err(error) => Self::Loopback(format!("unshare: {error}")),
         }

@@ -33,8 +33,9 @@ cargo xtask VERB [flags]
             step by step. --kubernetes does so with the objects in a real API server and kube-proxy on every
             node, and adds three steps. --seed draws other addresses, names, AS numbers and 2 to 6 nodes; --keep leaves
             the lab standing and says how to look around; --down removes it.            (*)
-  test [--yes]
-            everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs.   (*)
+  test [--only TEXT] [--yes]
+            everything CI runs: format, lints, tidy, each crate alone, tests, docs, labs; or the steps whose name
+            contains TEXT.   (*)
   lab [--filter TEXT]... [--list]
             the labs alone: scenarios against real routers in network namespaces.       (*)
   bench NAME [--json FILE]

@@ -17,16 +17,14 @@ use crate::{Failure, Outcome, lab};
 use tally::Tally;
 
 pub(crate) fn run(args: &[String]) -> Outcome {
-    if let Some(unknown) = args.iter().find(|arg| *arg != "--yes") {
-        return Err(Failure::Refused(format!(
-            "`test` does not know `{unknown}`; it takes --yes"
-        )));
-    }
+    let only = only(args)?;
     let workspace = Workspace::open();
     let mut run = Run {
         workspace,
         started: Instant::now(),
         total: Tally::default(),
+        only,
+        left_out: 0,
     };
     if run.workspace.caller.is_root() {
         setup::install(
@@ -79,6 +77,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         run.step("ordinary user", user::run);
     }
     println!();
+    if run.left_out > 0 {
+        println!("{} steps were not asked for", run.left_out);
+    }
     println!("everything took {} s", run.started.elapsed().as_secs());
     println!("{}", run.total);
     if run.total.is_good() {
@@ -88,16 +89,44 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     }
 }
 
+/// The text of `--only`; without one, every step is meant.
+fn only(args: &[String]) -> Result<String, Failure> {
+    let mut only = String::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--yes" => {}
+            "--only" => {
+                let text = args.next().cloned();
+                only = text.ok_or_else(|| Failure::Refused("--only needs a text".to_owned()))?;
+            }
+            unknown => {
+                return Err(Failure::Refused(format!(
+                    "`test` does not know `{unknown}`; it takes --only TEXT and --yes"
+                )));
+            }
+        }
+    }
+    Ok(only)
+}
+
 /// The steps so far.
 struct Run {
     workspace: Workspace,
     started: Instant,
     total: Tally,
+    /// What the names of the wanted steps have in them.
+    only: String,
+    left_out: usize,
 }
 
 impl Run {
     /// Runs one step and says how it went and how long it took.
     fn step(&mut self, name: &str, body: impl FnOnce(&Workspace) -> Tally) {
+        if !name.contains(&self.only) {
+            self.left_out += 1;
+            return;
+        }
         let at = self.started.elapsed().as_secs();
         println!("[{at:4} s] {name} …");
         let started = Instant::now();

@@ -42,7 +42,7 @@ pub(crate) fn project(
         Decision::Clear(_) => clear(view, &mut patch),
         Decision::Wait(_) => {}
     }
-    if let Some(wanted) = verdict(decision) {
+    if let Some(wanted) = verdict(view, decision) {
         patch.conditions.extend(condition(view, &wanted, now));
     }
     let silent = patch.ingress == Part::Keep
@@ -92,11 +92,11 @@ struct Wanted {
     message: String,
 }
 
-fn verdict(decision: &Decision) -> Option<Wanted> {
+fn verdict(view: &ServiceView, decision: &Decision) -> Option<Wanted> {
     let refused = |refusal: &Refusal, keeps: &str| Wanted {
         status: ConditionStatus::False,
         reason: refusal.reason(),
-        message: format!("{}: {refusal}{keeps}", refusal.field()),
+        message: format!("{}{keeps}", refusal.sentence(&view.spelling)),
     };
     match decision {
         Decision::Ignore | Decision::Clear(Cause::Deleted | Cause::Displaced) => None,

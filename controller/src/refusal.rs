@@ -1,14 +1,15 @@
 //! Why a Service does not have the address it asks for, as a value.
 //!
 //! Condition, event, metric, log and status all take their words from here: `reason()` is the
-//! closed vocabulary, `field()` the place in the Service that asked, `Display` the sentence. No
-//! sentence holds a clock or a count that moves by itself, so that repeating a refusal writes
+//! closed vocabulary, `field()` the place in the Service that asked, in the spelling it uses, `Display`
+//! what is wrong, `sentence()` both. No sentence holds a clock or a count that moves by itself, so that repeating a refusal writes
 //! nothing.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use ringbolt_config::service::{Field, ServiceProblem, Spelling};
 use ringbolt_config::{PoolName, ServiceKey};
 
 use crate::Family;
@@ -113,10 +114,8 @@ pub enum Refusal {
     },
     /// A request that cannot be read, or contradicts itself.
     RequestInvalid {
-        /// Where it stands.
-        field: String,
-        /// What is wrong with it.
-        problem: String,
+        /// What is wrong with it, and where.
+        problem: ServiceProblem,
     },
     /// The status carries an address that somebody else wrote.
     ForeignStatus {
@@ -189,11 +188,6 @@ impl fmt::Display for SharingConflict {
     }
 }
 
-/// The field that asks for addresses; other spellings of it are read too.
-const ADDRESS_FIELD: &str = "metadata.annotations[ringbolt.io/loadBalancerIPs]";
-const POOL_FIELD: &str = "metadata.annotations[ringbolt.io/address-pool]";
-const SHARING_FIELD: &str = "metadata.annotations[ringbolt.io/allow-shared-ip]";
-
 impl Refusal {
     /// The word for conditions, events and metrics.
     pub const fn reason(&self) -> &'static str {
@@ -220,15 +214,16 @@ impl Refusal {
         }
     }
 
-    /// The field of the Service that asks for what is refused.
-    pub fn field(&self) -> &str {
+    /// The field of the Service that asks for what is refused, as the Service spells it; none where it
+    /// asks for nothing but an address.
+    pub fn field(&self, spelling: &Spelling) -> Option<Field> {
         match self {
-            Self::NoPools | Self::NoEligiblePool { .. } | Self::PoolExhausted { .. } => {
-                "spec.ipFamilies"
-            }
-            Self::PoolPaused { .. } | Self::QuotaExceeded { .. } => "metadata.namespace",
-            Self::UnknownPool { .. } => POOL_FIELD,
-            Self::PoolNotEligible { .. } => "metadata.labels",
+            Self::NoPools | Self::NoEligiblePool { .. } => None,
+            Self::UnknownPool { .. }
+            | Self::PoolNotEligible { .. }
+            | Self::PoolPaused { .. }
+            | Self::QuotaExceeded { .. } => spelling.pool.or(spelling.addresses),
+            Self::PoolExhausted { .. } => spelling.pool,
             Self::AddressOutsidePools { .. }
             | Self::AddressOutsidePool { .. }
             | Self::AddressUnusable { .. }
@@ -236,12 +231,20 @@ impl Refusal {
             | Self::AddressReserved { .. }
             | Self::AddressResting { .. }
             | Self::ClaimUnreadable { .. }
-            | Self::RequestedFamilyMissing { .. } => ADDRESS_FIELD,
-            Self::SharingRefused { .. } => SHARING_FIELD,
-            Self::RequestInvalid { field, .. } => field,
+            | Self::RequestedFamilyMissing { .. } => spelling.addresses,
+            Self::SharingRefused { .. } => spelling.sharing_key,
+            Self::RequestInvalid { problem } => Some(problem.field()),
             Self::ForeignStatus { .. } | Self::StatusContested { .. } => {
-                "status.loadBalancer.ingress"
+                Some(Field::Status("loadBalancer.ingress"))
             }
+        }
+    }
+
+    /// What is refused, with the field that asks for it before it.
+    pub fn sentence(&self, spelling: &Spelling) -> String {
+        match self.field(spelling) {
+            Some(field) => format!("{field}: {self}"),
+            None => self.to_string(),
         }
     }
 }
@@ -309,7 +312,7 @@ impl fmt::Display for Refusal {
                     "{address} is requested, but the Service does not have its family"
                 )
             }
-            Self::RequestInvalid { problem, .. } => f.write_str(problem),
+            Self::RequestInvalid { problem } => problem.fmt(f),
             Self::ForeignStatus { writer } => {
                 write!(
                     f,
@@ -332,3 +335,6 @@ impl fmt::Display for Refusal {
 fn named(writer: &Option<String>) -> &str {
     writer.as_deref().unwrap_or("somebody else")
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,8 +54,7 @@ pub(crate) fn request(
         }
         Err(problem) => {
             let refusal = Refusal::RequestInvalid {
-                field: problem.field().to_string(),
-                problem: problem.to_string(),
+                problem: problem.clone(),
             };
             Err((request, refusal))
         }

@@ -54,7 +54,7 @@ impl Keeping {
 
     /// What the finalizer must become, if that differs. A deleted object can get none any more.
     fn due(self, occupancy: Option<&Occupancy>) -> Option<FinalizerChange> {
-        let in_use = occupancy.is_some_and(|of| of.ipv4.assigned > 0 || of.ipv6.assigned > 0);
+        let in_use = held_of(occupancy) > 0;
         let wanted = self.on_removal == OnRemoval::Keep && (in_use || !self.deleted);
         match (self.held, wanted) {
             (false, true) if !self.deleted => Some(FinalizerChange::Add),
@@ -62,6 +62,11 @@ impl Keeping {
             _ => None,
         }
     }
+}
+
+/// How many addresses of a pool are held.
+fn held_of(occupancy: Option<&Occupancy>) -> u64 {
+    occupancy.map_or(0, |of| of.ipv4.assigned.saturating_add(of.ipv6.assigned))
 }
 
 /// A write that was begun.
@@ -302,7 +307,7 @@ fn wanted(kind: Kind, described: &Described, findings: &Findings<'_>, now: Times
             now,
         );
     };
-    set(ConditionKind::Ready, ready(findings));
+    set(ConditionKind::Ready, ready(described.keeping, findings));
     if kind == Kind::L2Advertisement {
         let status = L2AdvertisementStatus {
             observed_generation: generation,
@@ -365,18 +370,31 @@ impl Verdict {
     }
 }
 
-fn ready(findings: &Findings<'_>) -> Verdict {
+fn ready(keeping: Keeping, findings: &Findings<'_>) -> Verdict {
     let refused = findings
         .problems
         .iter()
         .filter(|p| p.reason.effect() == Effect::Refused);
     let refused: Vec<_> = refused.collect();
     let Some(first) = refused.first() else {
-        return Verdict::new(ConditionStatus::True, "InForce", "");
+        return in_force(keeping, held_of(findings.occupancy.as_ref()));
     };
     let list = refused.iter().map(|p| format!("{}: {}", p.field, p.reason));
     let message = list.collect::<Vec<_>>().join("; ");
     Verdict::new(ConditionStatus::False, first.reason.reason(), message)
+}
+
+/// A pool that is to go serves those who hold its addresses until then, and says for how many it waits.
+fn in_force(keeping: Keeping, held: u64) -> Verdict {
+    let waits = keeping.on_removal == OnRemoval::Keep && keeping.deleted && held > 0;
+    if !waits {
+        return Verdict::new(ConditionStatus::True, "InForce", "");
+    }
+    let addresses = if held == 1 { "address" } else { "addresses" };
+    let message = format!(
+        "deleted; gives nothing new and waits for the Services that hold {held} {addresses} of it"
+    );
+    Verdict::new(ConditionStatus::True, "Deleting", message)
 }
 
 fn conflicting(findings: &Findings<'_>) -> Verdict {

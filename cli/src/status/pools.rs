@@ -69,9 +69,9 @@ fn row(pool: &IPAddressPool) -> PoolRow {
             .find(|condition| condition.type_ == kind)
     };
     let ready = condition("Ready");
-    // What is wrong comes first: not ready, then what limits a pool that is.
+    // What is wrong comes first: not ready or about to go, then what limits a pool that stays.
     let told = ready
-        .filter(|condition| condition.status != "True")
+        .filter(|condition| condition.status != "True" || condition.reason == "Deleting")
         .or_else(|| condition("Conflicting").filter(|condition| condition.status == "True"))
         .or_else(|| condition("Exhausted").filter(|condition| condition.status == "True"));
     PoolRow {

@@ -196,10 +196,17 @@ fn a_pool_shows_its_numbers_and_what_is_wrong_with_it() {
     );
     pool["status"]["conditions"][0] =
         condition("Ready", "False", "InvalidRange", "spec.addresses[0]: no");
-    let row = json_rows([pool], StatusTopic::Pools).remove(0);
+    let row = json_rows([pool.clone()], StatusTopic::Pools).remove(0);
     assert_eq!(
         (&row["reason"], &row["ready"]),
         (&json!("InvalidRange"), &json!("False"))
+    );
+    pool["status"]["conditions"][0] = condition("Ready", "True", "Deleting", "waits for 1 address");
+    let row = json_rows([pool], StatusTopic::Pools).remove(0);
+    assert_eq!(
+        (&row["reason"], &row["message"]),
+        (&json!("Deleting"), &json!("waits for 1 address")),
+        "that it goes is told before that it is full"
     );
     let unseen = json_rows([samples::pool()], StatusTopic::Pools).remove(0);
     assert_eq!(

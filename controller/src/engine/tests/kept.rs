@@ -25,6 +25,33 @@ fn a_kept_pool_that_is_deleted_serves_its_holders_and_nobody_else() {
 }
 
 #[test]
+fn a_kept_pool_that_is_deleted_says_for_how_many_addresses_it_waits() {
+    let ready = |world: &World| {
+        let status = world.pool_status("a");
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.into_iter().find(|c| c["type"] == "Ready");
+        let ready = ready.expect("every pool says whether it is in force");
+        assert_eq!(ready["status"], "True");
+        let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
+        (text("reason"), text("message"))
+    };
+    let mut world = World::with_pools(&[("a", kept(&["192.0.2.0/30"]))]);
+    world.service("one", json!({}));
+    world.service("two", json!({}));
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(ready(&world), ("InForce".to_owned(), String::new()));
+    world.delete_pool("a");
+    world.run_for(Duration::from_secs(5));
+    let (reason, message) = ready(&world);
+    assert_eq!(reason, "Deleting");
+    assert!(message.ends_with("hold 2 addresses of it"), "{message}");
+    world.delete("one");
+    world.run_for(Duration::from_secs(30));
+    let (_, message) = ready(&world);
+    assert!(message.ends_with("hold 1 address of it"), "{message}");
+}
+
+#[test]
 fn a_kept_pool_without_holders_goes_at_once() {
     let mut world = World::with_pools(&[("a", kept(&["192.0.2.0/30"]))]);
     world.settle();

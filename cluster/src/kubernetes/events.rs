@@ -15,7 +15,8 @@ use crate::writer::Event;
 
 /// The longest note that the API accepts, in octets.
 const LONGEST_NOTE: usize = 1000;
-
+/// The longest `reportingInstance` that the API accepts, in octets: names of nodes may be longer.
+const LONGEST_INSTANCE: usize = 128;
 /// The longest part of an object's name in the name of an event: 253 octets are a name's limit.
 const LONGEST_STEM: usize = 220;
 /// What is told again after this long is news. The clients of Kubernetes go by the same time.
@@ -92,14 +93,19 @@ pub(super) fn name(event: &Event) -> String {
     format!("{stem}.{:x}", Timestamp::now().as_nanosecond())
 }
 
+/// The beginning of a text, in whole characters.
+fn within(mut text: String, octets: usize) -> String {
+    while text.len() > octets {
+        text.pop();
+    }
+    text
+}
+
 /// The document under this name.
 pub(super) fn document(event: &Event, name: &str, namespace: &str, api: &Api) -> Value {
     let now = Timestamp::now();
     let object = &event.regarding;
-    let mut note = event.note.clone();
-    while note.len() > LONGEST_NOTE {
-        note.pop();
-    }
+    let note = within(event.note.clone(), LONGEST_NOTE);
     let component = match api.settings.role {
         Role::Speaker => "ringbolt-speaker",
         Role::Controller | Role::Reader => "ringbolt-controller",
@@ -108,6 +114,7 @@ pub(super) fn document(event: &Event, name: &str, namespace: &str, api: &Api) ->
         let node = api.settings.node.as_ref();
         node.map(ToString::to_string)
     });
+    let instance = instance.unwrap_or_else(|| component.to_owned());
     let known = api.hub.get(object);
     json!({
         "apiVersion": "events.k8s.io/v1",
@@ -119,7 +126,7 @@ pub(super) fn document(event: &Event, name: &str, namespace: &str, api: &Api) ->
         // The API wants six digits.
         "eventTime": format!("{now:.6}"),
         "reportingController": format!("ringbolt.io/{component}"),
-        "reportingInstance": instance.unwrap_or_else(|| component.to_owned()),
+        "reportingInstance": within(instance, LONGEST_INSTANCE),
         "action": event.reason,
         "reason": event.reason,
         "type": event.event_type.as_str(),

@@ -4,6 +4,7 @@
 //! Decides nothing: what to write comes from the callers, whether it may be written from the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -14,7 +15,7 @@ use ringbolt_config::{
     object,
 };
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::call::{Call, CallError, JSON, Payload};
@@ -36,6 +37,8 @@ const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MANAGER: &str = ringbolt_config::service::FIELD_MANAGER;
 /// How often a Speaker object is tried to be written before its speaker is told of a conflict.
 const SPEAKER_TRIES: u32 = 3;
+/// The longest that writing a Speaker object may take, all tries together.
+const SPEAKER_DEADLINE: Duration = Duration::from_secs(15);
 /// Octets of a speaker's key.
 const KEY: usize = 32;
 
@@ -196,14 +199,22 @@ impl Kubernetes {
         let name = speaker.metadata.name.as_deref().unwrap_or_default();
         let object = reference(Kind::Speaker, None, name)?;
         let wanted = encode(&object, speaker)?;
-        for _ in 1..SPEAKER_TRIES {
-            match self.make_speaker(&object, &wanted).await {
-                // An earlier process of this node, or who removes managed fields, came between.
-                Err(WriteError::Conflict { .. }) => {}
-                made => return made,
+        let tries = async {
+            for _ in 1..SPEAKER_TRIES {
+                match self.make_speaker(&object, &wanted).await {
+                    // An earlier process of this node, or who removes managed fields, came between, or the
+                    // answer to our own write was lost. Reading tells.
+                    Err(WriteError::Conflict { .. } | WriteError::AlreadyExists { .. }) => {}
+                    made => return made,
+                }
             }
-        }
-        self.make_speaker(&object, &wanted).await
+            self.make_speaker(&object, &wanted).await
+        };
+        let made = timeout(SPEAKER_DEADLINE, tries).await;
+        made.unwrap_or(Err(WriteError::Unavailable {
+            object: object.clone(),
+            cause: UnavailableCause::Unreachable,
+        }))
     }
 
     /// Creates the object where there is none, and writes what differs under the version that was read.
@@ -277,7 +288,12 @@ impl Kubernetes {
         let document = events::document(&event, &name, namespace, &self.api);
         let path = format!("{events}?fieldManager={MANAGER}");
         let call = call(Verb::Create, path, JSON, &document);
-        self.write(&object, &call).await?;
+        match self.write(&object, &call).await {
+            // No other event has this name: the answer to an earlier try was lost. It is not read back,
+            // because who tells events need not be allowed to read them.
+            Err(WriteError::AlreadyExists { .. }) => {}
+            written => drop(written?),
+        }
         self.api.series().first(event, name, Instant::now());
         Ok(())
     }
@@ -388,8 +404,12 @@ fn encode(object: &ObjectRef, value: &impl serde::Serialize) -> Result<Value, Wr
 
 fn decode_as<T: serde::de::DeserializeOwned>(
     object: &ObjectRef,
-    value: Value,
+    mut value: Value,
 ) -> Result<T, WriteError> {
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        // Who wrote which field is of no interest here, and is larger than all the rest.
+        metadata.remove("managedFields");
+    }
     serde_json::from_value(value).map_err(|_| not_understood(object))
 }
 

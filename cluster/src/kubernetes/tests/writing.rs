@@ -7,6 +7,7 @@ use ringbolt_config::api::{IPAllocation, IPAllocationSpec, Speaker};
 use ringbolt_config::service::FINALIZER;
 
 use super::*;
+use crate::kubernetes::KubernetesOptions;
 use crate::writer::{
     Drain, Event, EventType, FinalizerChange, Part, ServiceStatusPatch, UnavailableCause,
     WriteError,
@@ -291,15 +292,6 @@ async fn a_speaker_whose_state_is_the_same_writes_nothing() {
 async fn a_speaker_object_that_another_process_wrote_meanwhile_is_read_again() {
     let fake = FakeApi::new();
     let cluster = fake.cluster_of(Role::Speaker);
-    let speaker = |condition: &str| {
-        let mut speaker = Speaker::new("node-1", Default::default());
-        let conditions = json!([{
-            "type": condition, "status": "True", "reason": "R", "message": "",
-            "lastTransitionTime": "2024-01-01T00:00:00Z",
-        }]);
-        speaker.status = Some(serde_json::from_value(json!({"conditions": conditions})).unwrap());
-        speaker
-    };
     cluster
         .writer()
         .apply_speaker(&speaker("First"))
@@ -355,4 +347,89 @@ async fn what_is_told_again_is_counted_in_one_event() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["series"]["count"], 3);
     assert!(events[0]["note"].as_str().unwrap().len() <= 1_024);
+}
+
+/// A Speaker object with one condition.
+fn speaker(condition: &str) -> Speaker {
+    let mut speaker = Speaker::new("node-1", Default::default());
+    let conditions = json!([{
+        "type": condition, "status": "True", "reason": "R", "message": "",
+        "lastTransitionTime": "2024-01-01T00:00:00Z",
+    }]);
+    speaker.status = Some(serde_json::from_value(json!({"conditions": conditions})).unwrap());
+    speaker
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_speaker_object_is_written_though_every_first_answer_is_lost() {
+    let fake = FakeApi::new();
+    for verb in [Verb::Create, Verb::Patch] {
+        fake.inject(On::of(verb, "speakers").times(1), Fault::LoseAnswer);
+    }
+    let cluster = fake.cluster_of(Role::Speaker);
+    let written = cluster.writer().apply_speaker(&speaker("Ready")).await;
+    written.unwrap();
+    let counted = |verb, outcome| calls(&cluster, verb, "speakers", outcome);
+    assert_eq!(counted(Verb::Create, CallOutcome::AlreadyExists), 1);
+    assert_eq!(counted(Verb::Patch, CallOutcome::Conflict), 1);
+    let stored = fake.object(&object(Kind::Speaker, "node-1")).unwrap();
+    assert_eq!(stored["status"]["conditions"][0]["type"], "Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_holds_for_all_tries_to_write_a_speaker_object() {
+    let fake = FakeApi::new();
+    let cluster = fake.cluster_of(Role::Speaker);
+    let writer = cluster.writer();
+    writer.apply_speaker(&speaker("First")).await.unwrap();
+    // Reading takes its time, and writing never ends.
+    fake.inject(On::of(Verb::Get, "speakers").times(2), Fault::Hang);
+    fake.inject(On::of(Verb::Patch, "speakers"), Fault::Hang);
+    let began = Instant::now();
+    let refused = writer.apply_speaker(&speaker("Second")).await;
+    let cause = UnavailableCause::Unreachable;
+    let object = object(Kind::Speaker, "node-1");
+    assert_eq!(
+        refused.unwrap_err(),
+        WriteError::Unavailable { object, cause }
+    );
+    assert!(began.elapsed() <= s(15), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_answer_is_lost_is_told_once() {
+    let fake = FakeApi::new();
+    fake.apply(&service("web", 80));
+    fake.inject(On::of(Verb::Create, "events").times(1), Fault::LoseAnswer);
+    let cluster = fake.cluster_of(Role::Controller);
+    let event = Event {
+        regarding: object(Kind::Service, "web"),
+        event_type: EventType::Normal,
+        reason: "IPAllocated",
+        note: "192.0.2.1".to_owned(),
+    };
+    cluster.writer().event(event.clone()).await.unwrap();
+    cluster.writer().event(event).await.unwrap();
+    let events = fake.objects("events");
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["series"]["count"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_name_of_a_process_is_cut_in_events() {
+    let fake = FakeApi::new();
+    fake.apply(&service("web", 80));
+    let cluster = fake.cluster(KubernetesOptions {
+        instance: Some("é".repeat(100)),
+        ..KubernetesOptions::new(Role::Controller)
+    });
+    let event = Event {
+        regarding: object(Kind::Service, "web"),
+        event_type: EventType::Normal,
+        reason: "IPAllocated",
+        note: String::new(),
+    };
+    cluster.writer().event(event).await.unwrap();
+    let told = fake.objects("events")[0]["reportingInstance"].to_string();
+    assert_eq!(told, format!("\"{}\"", "é".repeat(64)));
 }

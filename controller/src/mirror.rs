@@ -122,6 +122,8 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
             }
         } else if entry.ahead.last() == Some(&entry.watched) {
             entry.ahead.clear();
+            // The same, and the one the source keeps: an answer of our own would be kept beside it.
+            entry.value = value;
             Effect::Unchanged
         } else if entry.ahead.contains(&entry.watched) {
             Effect::Unchanged
@@ -186,7 +188,9 @@ impl<K: Ord + Clone, T: Versioned> Mirror<K, T> {
         entry.value = value;
         if entry.watched == state {
             entry.ahead.clear();
-            entry.held_back = None;
+            if let Some(held_back) = entry.held_back.take() {
+                entry.value = held_back;
+            }
         } else {
             entry.ahead.push(state);
         }

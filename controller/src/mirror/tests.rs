@@ -59,6 +59,21 @@ fn the_watch_is_believed_while_nothing_was_written() {
 }
 
 #[test]
+fn what_was_written_is_kept_once_its_source_keeps_it() {
+    let (mut mirror, now) = mirror();
+    let told_after = thing("1");
+    mirror.begin(&());
+    mirror.written(&(), thing("1"), now);
+    mirror.watched(&(), told_after.clone());
+    assert!(is_kept(&mirror, told_after.as_ref()));
+    let told_before = thing("2");
+    mirror.begin(&());
+    mirror.watched(&(), told_before.clone());
+    mirror.written(&(), thing("2"), now);
+    assert!(is_kept(&mirror, told_before.as_ref()));
+}
+
+#[test]
 fn an_echo_of_an_earlier_write_does_not_undo_a_later_one() {
     let (mut mirror, now) = mirror();
     mirror.begin(&());
@@ -151,6 +166,11 @@ fn only_writes_and_reads_confirm() {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is what the mirror takes")]
+/// Whether it is this very object and no copy.
+fn is_kept(mirror: &Mirror<(), Thing>, object: Option<&Arc<Thing>>) -> bool {
+    mirror.get(&()).map(Arc::as_ptr) == object.map(Arc::as_ptr)
+}
+
 fn thing(version: &'static str) -> Option<Arc<Thing>> {
     Some(Arc::new(Thing(version)))
 }

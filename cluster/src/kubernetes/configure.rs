@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tracing::info;
 
 use super::call::{Call, CallError, spread};
-use super::client::Target;
+use super::client::{Connection, Target};
 use super::outlook::IDENTITY;
 use super::resource::collection;
 use super::{Api, Link};
@@ -23,37 +23,65 @@ use crate::writer::SPEAKER_KEY_NAMESPACE;
 /// How long a missing configuration waits for the next look.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often the files of a configuration in use are looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 /// The longest pause between two questions who the cluster is.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// Looks for a usable configuration until there is one.
+/// Looks for a usable configuration until there is one, and then for changes of it: certificates and keys
+/// are replaced while we work.
 pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Sender<Option<Link>>>) {
     let search = async {
-        loop {
+        let connection = loop {
             match target.connect().await {
-                Ok(connection) => {
-                    info!(server = connection.server, "the API server of this cluster");
-                    let named = api.settings.namespace.clone();
-                    // The namespace of a person's context is not Ringbolt's.
-                    let in_cluster = connection.in_cluster.then_some(connection.namespace);
-                    let namespace = named.or(in_cluster);
-                    let namespace = namespace.as_deref().unwrap_or(SPEAKER_KEY_NAMESPACE);
-                    api.outlook.connected(None);
-                    tell.send_replace(Some(Link {
-                        client: connection.client,
-                        namespace: namespace.into(),
-                        server: connection.server.into(),
-                    }));
-                    return std::future::pending().await;
-                }
+                Ok(connection) => break connection,
                 Err(error) => api.outlook.connected(Some(Trouble::NotConfigured {
                     message: error.to_string().into(),
                 })),
             }
             sleep(LOOK_AGAIN).await;
+        };
+        info!(server = connection.server, "the API server of this cluster");
+        let (server, mut stamp) = (connection.server.clone(), connection.stamp.clone());
+        api.outlook.connected(None);
+        tell.send_replace(Some(link(&api, connection)));
+        loop {
+            sleep(LOOK_AT_FILES).await;
+            if stamp.is_current().await {
+                // What is used, unchanged or put back.
+                api.outlook.connected(None);
+                continue;
+            }
+            let why = match target.connect().await {
+                Ok(connection) if connection.server == server => {
+                    info!("the configuration has changed and is used");
+                    stamp = connection.stamp.clone();
+                    api.outlook.connected(None);
+                    tell.send_replace(Some(link(&api, connection)));
+                    continue;
+                }
+                Ok(other) => format!("it names another API server, {}", other.server),
+                Err(error) => error.to_string(),
+            };
+            api.outlook.connected(Some(Trouble::ConfigurationNotUsed {
+                message: why.into(),
+            }));
         }
     };
     api.end.run_until_cancelled(search).await;
+}
+
+fn link(api: &Api, connection: Connection) -> Link {
+    let named = api.settings.namespace.clone();
+    // The namespace of a person's context is not Ringbolt's.
+    let in_cluster = connection.in_cluster.then_some(connection.namespace);
+    let namespace = named.or(in_cluster);
+    let namespace = namespace.as_deref().unwrap_or(SPEAKER_KEY_NAMESPACE);
+    Link {
+        client: connection.client,
+        namespace: namespace.into(),
+        server: connection.server.into(),
+    }
 }
 
 /// The identity of a cluster is the uid of its namespace `kube-system` (contract 3.6).

@@ -174,6 +174,11 @@ pub enum Trouble {
         /// What was looked for, and what is wrong with it.
         message: Box<str>,
     },
+    /// The configuration has changed on disk, and what it is now cannot be used. The one before is.
+    ConfigurationNotUsed {
+        /// What is wrong with it.
+        message: Box<str>,
+    },
 }
 
 /// Where a kind comes from.
@@ -237,6 +242,7 @@ impl Trouble {
             Self::ReaderStopped { .. } => "ReaderStopped",
             Self::PasswordNotKept => "PasswordNotKept",
             Self::NotConfigured { .. } => "NotConfigured",
+            Self::ConfigurationNotUsed { .. } => "ConfigurationNotUsed",
         }
     }
 
@@ -263,7 +269,8 @@ impl Trouble {
             | Self::Forbidden { .. }
             | Self::ReaderStopped { .. }
             | Self::PasswordNotKept
-            | Self::NotConfigured { .. } => Severity::Refused,
+            | Self::NotConfigured { .. }
+            | Self::ConfigurationNotUsed { .. } => Severity::Refused,
         }
     }
 }
@@ -365,6 +372,13 @@ impl fmt::Display for Trouble {
             }
             Self::NotConfigured { message } => {
                 write!(f, "no API server is configured ({message})")
+            }
+            Self::ConfigurationNotUsed { message } => {
+                write!(
+                    f,
+                    "the kubeconfig has changed and is not used ({message}); the one before goes on \
+                     until it can be, or until a restart"
+                )
             }
         }
     }

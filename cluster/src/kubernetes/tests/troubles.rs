@@ -163,3 +163,45 @@ async fn a_cluster_that_must_not_say_who_it_is_is_named() {
     no_problem(&cluster).await;
     assert!(cluster.identity().borrow().is_some());
 }
+
+fn kubeconfig(server: &str, token: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         clusters: [{{name: k, cluster: {{server: \"{server}\"}}}}]\n\
+         users: [{{name: u, user: {{token: {token}}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_change_on_disk_are_used_and_another_server_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let write = |server: &str, token: &str| {
+        std::fs::write(&file, kubeconfig(server, token)).unwrap();
+    };
+    write("http://127.0.0.1:1", "first");
+    let mut options = KubernetesOptions::new(Role::Controller);
+    options.kubeconfig = Some(file.clone());
+    let kubernetes = Kubernetes::start(options);
+    let mut link = kubernetes.api.link.clone();
+    assert!(timeout(LIMIT, link.wait_for(Option::is_some)).await.is_ok());
+    assert!(
+        timeout(LIMIT, link.changed()).await.is_err(),
+        "nothing has changed"
+    );
+    write("http://127.0.0.1:1", "second");
+    assert!(timeout(LIMIT, link.changed()).await.is_ok());
+    let mut problems = kubernetes.problems();
+    for text in [kubeconfig("http://127.0.0.2:1", "third"), "half".to_owned()] {
+        std::fs::write(&file, text).unwrap();
+        let such = |problem: &SourceProblem| problem.reason() == "ConfigurationNotUsed";
+        let named = problems.wait_for(|problems| problems.iter().any(such));
+        assert!(timeout(LIMIT, named).await.is_ok());
+        assert!(!link.has_changed().unwrap());
+        write("http://127.0.0.1:1", "second");
+        let clean = problems.wait_for(|problems| !problems.iter().any(such));
+        assert!(timeout(LIMIT, clean).await.is_ok());
+        link.mark_unchanged();
+    }
+}

@@ -3,8 +3,9 @@
 //! A lease saves work and is no more than that. The library renews without comparing versions, trusts
 //! the wall clock and calls a renewed lease acquired although another holds it. So: who leads is read
 //! from the answer's holder; the right ends on our own monotonic clock, a margin before others may take
-//! it, whatever the server says; and a new leader waits one tick and asks again before it works. Even
-//! so two may work for a moment: every write is fenced by its own version (contract 1.3).
+//! it, whatever the server says; and a new leader waits one tick and asks again before it works. A lease
+//! that was given back is taken under its version, so that a shorter wait will do; giving back goes by the
+//! version too. Even so two may work for a moment: every write is fenced by its own version (contract 1.3).
 //!
 //! [`Term`] decides and is pure; the rest asks.
 
@@ -14,12 +15,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube_leader_election::{LeaseLock, LeaseLockParams, LeaseLockResult};
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::call::{Call, Payload, spread};
+use super::call::{Call, CallError, Payload};
 use super::{Api, Election};
 use crate::calls::{CallOutcome, Verb};
 use crate::source::Leadership;
@@ -31,7 +33,12 @@ mod tests;
 const NAME: &str = "ringbolt-controller";
 /// How long a lease is good without being renewed.
 const TTL: Duration = Duration::from_secs(15);
-/// How often it is asked for or renewed.
+/// How often a follower looks whether it can be had. client-go does the same.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long who has taken a lease that was given back waits before it asks again.
+const SOON: Duration = Duration::from_secs(1);
+/// How often it is renewed, and how long who has gained it from another waits before it asks again: longer
+/// than a write of somebody who gained it at the same time may be on its way.
 const TICK: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -48,6 +55,8 @@ const STEP_DOWN: Duration = Duration::from_secs(2);
 enum Answer {
     /// The lease in the answer names us.
     Ours,
+    /// It was free and names us, and nobody else can have gained it meanwhile.
+    Taken,
     /// It names another, whatever the library calls it.
     Others,
     /// No answer, or none that says who holds it.
@@ -61,6 +70,7 @@ enum Standing {
     /// The lease was gained; the first write waits until it was seen to be ours once more.
     Gained {
         until: Duration,
+        pause: Duration,
     },
     /// Works, up to this instant.
     Leading {
@@ -85,7 +95,8 @@ impl Term {
     fn answered(&mut self, asked: Duration, answer: Answer, now: Duration) {
         let until = asked + TTL - MARGIN;
         self.standing = match (self.standing(now), answer) {
-            (Standing::Following, Answer::Ours) => Standing::Gained { until },
+            (Standing::Following, Answer::Ours) => Standing::Gained { until, pause: TICK },
+            (_, Answer::Taken) => Standing::Gained { until, pause: SOON },
             (Standing::Gained { .. } | Standing::Leading { .. }, Answer::Ours) => {
                 Standing::Leading { until }
             }
@@ -97,7 +108,7 @@ impl Term {
     /// What holds at this time: a right that has run out is none.
     fn standing(&self, now: Duration) -> Standing {
         match self.standing {
-            Standing::Gained { until } | Standing::Leading { until } if now >= until => {
+            Standing::Gained { until, .. } | Standing::Leading { until } if now >= until => {
                 Standing::Following
             }
             standing => standing,
@@ -138,6 +149,8 @@ struct Candidate {
     term: Term,
     stillness: Stillness,
     started: Instant,
+    /// What was said last about why the lease cannot be had.
+    trouble: Option<String>,
 }
 
 /// Waits until this process leads. Cancel safe: a lease that was gained runs out or is found again.
@@ -152,17 +165,16 @@ pub(super) async fn lead(api: &Arc<Api>) -> Leadership {
         term: Term::new(),
         stillness: Stillness::default(),
         started: Instant::now(),
+        trouble: None,
     };
-    let mut tick = ticks();
     loop {
-        tick.tick().await;
         candidate.ask().await;
-        if matches!(
-            candidate.term.standing(candidate.now()),
-            Standing::Leading { .. }
-        ) {
-            break;
-        }
+        let pause = match candidate.term.standing(candidate.now()) {
+            Standing::Following => LOOK,
+            Standing::Gained { pause, .. } => pause,
+            Standing::Leading { .. } => break,
+        };
+        sleep(pause).await;
     }
     info!(
         lease = NAME,
@@ -179,12 +191,6 @@ pub(super) async fn lead(api: &Arc<Api>) -> Leadership {
     guard
 }
 
-fn ticks() -> tokio::time::Interval {
-    let mut tick = interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick
-}
-
 impl Candidate {
     fn now(&self) -> Duration {
         self.started.elapsed()
@@ -192,9 +198,9 @@ impl Candidate {
 
     /// Renews until the right is given back or runs out.
     async fn hold(&mut self, lost: &CancellationToken) {
-        let mut tick = ticks();
-        // The first tick is at once, and the lease was renewed a moment ago.
-        tick.tick().await;
+        // The lease was renewed a moment ago.
+        let mut tick = interval_at(Instant::now() + TICK, TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let end = self.term.until().unwrap_or_default();
             let runs_out = tokio::time::sleep_until(self.started + end);
@@ -218,21 +224,22 @@ impl Candidate {
                 return;
             }
         }
-        let done = async {
-            if let Some(lock) = self.lock() {
-                let outcome = lock.step_down().await;
-                self.count(Verb::Patch, outcome.is_ok());
-            }
-        };
         // One that does not succeed is waited for by the others, as after a crash.
-        let _late = timeout(STEP_DOWN, done).await;
+        let _late = timeout(STEP_DOWN, self.give_back()).await;
     }
 
     async fn ask(&mut self) {
         let asked = self.now();
         let answer = match timeout(PATIENCE, self.answer()).await {
             Ok(answer) => answer,
-            Err(_) => Answer::Unknown,
+            Err(_) => {
+                let verb = match self.term.standing(asked) {
+                    Standing::Following => Verb::Get,
+                    Standing::Gained { .. } | Standing::Leading { .. } => Verb::Patch,
+                };
+                self.count(verb, CallOutcome::Timeout);
+                Answer::Unknown
+            }
         };
         let now = self.now();
         self.term.answered(asked, answer, now);
@@ -244,7 +251,8 @@ impl Candidate {
         };
         match lock.try_acquire_or_renew().await {
             Ok(LeaseLockResult::Acquired(lease)) => {
-                self.count(Verb::Patch, true);
+                self.count(Verb::Patch, CallOutcome::Ok);
+                self.trouble = None;
                 if holder(&lease) == Some(&self.me) {
                     Answer::Ours
                 } else {
@@ -252,7 +260,11 @@ impl Candidate {
                 }
             }
             Ok(LeaseLockResult::NotAcquired(lease)) => {
-                self.count(Verb::Get, true);
+                self.count(Verb::Get, CallOutcome::Ok);
+                self.trouble = None;
+                if holder(&lease).is_some_and(String::is_empty) {
+                    return self.take(lease).await;
+                }
                 let (version, now) = (lease.metadata.resource_version.as_deref(), self.now());
                 if self.stillness.is_over(version, now) {
                     self.expire(&lease).await;
@@ -268,20 +280,60 @@ impl Candidate {
                 Answer::Unknown
             }
             Err(error) => {
-                self.count(Verb::Patch, false);
-                warn!(lease = NAME, %error, "the lease cannot be had");
+                let (verb, outcome) = refused(&error);
+                self.count(verb, outcome);
+                let trouble = error.to_string();
+                if self.trouble.as_ref() != Some(&trouble) {
+                    warn!(lease = NAME, %error, "the lease cannot be had");
+                    self.trouble = Some(trouble);
+                }
                 Answer::Unknown
             }
         }
     }
 
-    /// A lease that a person made by hand may lack what the library cannot do without.
-    async fn mend(&self) {
-        let get = Call::new(Verb::Get, "leases", self.path());
-        let Ok(bytes) = self.api.bytes(&get).await else {
+    /// Takes a lease that was given back, if it still is.
+    async fn take(&self, free: Lease) -> Answer {
+        let transitions = free.spec.and_then(|spec| spec.lease_transitions);
+        let now = format!("{:.6}", Timestamp::now());
+        let patch = json!({
+            "holderIdentity": self.me,
+            "leaseDurationSeconds": TTL.as_secs(),
+            "leaseTransitions": transitions.unwrap_or(0).saturating_add(1),
+            "acquireTime": now,
+            "renewTime": now,
+        });
+        match self.rewrite(free.metadata.resource_version, patch).await {
+            Ok(lease) if holder(&lease) == Some(&self.me) => Answer::Taken,
+            Ok(_) => Answer::Others,
+            Err(error) if error.outcome() == CallOutcome::Conflict => Answer::Others,
+            Err(_) => Answer::Unknown,
+        }
+    }
+
+    /// Leaves the lease to whoever comes, unless it is another one's already. Its duration stays: within
+    /// that it is taken under its version alone.
+    async fn give_back(&self) {
+        let Ok(lease) = self.read().await else {
             return;
         };
-        let Ok(lease) = serde_json::from_slice::<Lease>(&bytes) else {
+        if holder(&lease) == Some(&self.me) {
+            let now = format!("{:.6}", Timestamp::now());
+            let patch = json!({"holderIdentity": "", "renewTime": now});
+            let version = lease.metadata.resource_version;
+            let _outcome = self.rewrite(version, patch).await;
+        }
+    }
+
+    async fn read(&self) -> Result<Lease, CallError> {
+        let get = Call::new(Verb::Get, "leases", self.path());
+        let bytes = self.api.bytes(&get).await?;
+        understood(&bytes)
+    }
+
+    /// A lease that a person made by hand may lack what the library cannot do without.
+    async fn mend(&self) {
+        let Ok(lease) = self.read().await else {
             return;
         };
         let spec = lease.spec.unwrap_or_default();
@@ -292,7 +344,8 @@ impl Candidate {
             "leaseTransitions": spec.lease_transitions.unwrap_or(0),
             "renewTime": format!("{:.6}", renewed.unwrap_or_else(Timestamp::now)),
         });
-        self.rewrite(lease.metadata.resource_version, patch).await;
+        let version = lease.metadata.resource_version;
+        let _outcome = self.rewrite(version, patch).await;
     }
 
     /// Gives a lease that is over a time that says so; a holder that renews it meanwhile wins.
@@ -303,11 +356,11 @@ impl Candidate {
         );
         let patch = json!({"renewTime": format!("{:.6}", Timestamp::now() - 2 * TTL)});
         let version = lease.metadata.resource_version.clone();
-        self.rewrite(version, patch).await;
+        let _outcome = self.rewrite(version, patch).await;
     }
 
     /// Merges `spec` into the lease if it is still in this version.
-    async fn rewrite(&self, version: Option<String>, spec: Value) {
+    async fn rewrite(&self, version: Option<String>, spec: Value) -> Result<Lease, CallError> {
         let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
         let call = Call {
             verb: Verb::Patch,
@@ -318,8 +371,8 @@ impl Candidate {
                 bytes: patch.to_string().into(),
             }),
         };
-        // Counted, and tried again at the next tick.
-        let _outcome = self.api.bytes(&call).await;
+        let bytes = self.api.bytes(&call).await?;
+        understood(&bytes)
     }
 
     fn path(&self) -> String {
@@ -338,14 +391,40 @@ impl Candidate {
         Some(LeaseLock::new(link.client.clone(), &link.namespace, params))
     }
 
-    fn count(&self, verb: Verb, good: bool) {
-        let outcome = if good {
-            CallOutcome::Ok
-        } else {
-            CallOutcome::Unavailable
-        };
+    fn count(&self, verb: Verb, outcome: CallOutcome) {
         self.api.calls.count(verb, "leases", outcome);
     }
+}
+
+/// What the library could not do, in the words of our own calls.
+fn refused(error: &kube_leader_election::Error) -> (Verb, CallOutcome) {
+    use kube_leader_election::Error;
+    let of = |error: &kube::Error| match error {
+        kube::Error::Api(status) => refusal(status),
+        _ => CallOutcome::Unavailable,
+    };
+    match error {
+        Error::CreateLease(error) => (Verb::Create, of(error)),
+        Error::AcquireLease(error) | Error::RenewLease(error) | Error::ReleaseLease(error) => {
+            (Verb::Patch, of(error))
+        }
+        Error::GetLease(error) | Error::Kube(error) => (Verb::Get, of(error)),
+        Error::ApiError { response } => (Verb::Get, refusal(response)),
+        _ => (Verb::Get, CallOutcome::Unavailable),
+    }
+}
+
+fn refusal(status: &kube::core::Status) -> CallOutcome {
+    let refused = CallError::Refused {
+        status: status.code,
+        reason: status.reason.clone(),
+        message: status.message.clone(),
+    };
+    refused.outcome()
+}
+
+fn understood(bytes: &[u8]) -> Result<Lease, CallError> {
+    serde_json::from_slice(bytes).map_err(|error| CallError::NotUnderstood(error.to_string()))
 }
 
 fn holder(lease: &Lease) -> Option<&String> {
@@ -357,7 +436,13 @@ impl Api {
     fn identity_of_candidate(&self) -> String {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let name = self.settings.instance.clone().unwrap_or_else(host);
-        let random = spread().to_bits() & 0xffff_ffff;
-        format!("{}-{:x}-{random:08x}", name.trim(), std::process::id())
+        let mut random = [0; 8];
+        if SystemRandom::new().fill(&mut random).is_err() {
+            // Two processes of one number do not begin in the same nanosecond.
+            let now = Timestamp::now().as_nanosecond().to_le_bytes();
+            random.copy_from_slice(&now[..8]);
+        }
+        let random = u64::from_le_bytes(random);
+        format!("{}-{:x}-{random:016x}", name.trim(), std::process::id())
     }
 }

@@ -18,7 +18,13 @@ fn leading() -> Term {
 fn the_first_answer_is_not_enough_to_work() {
     let mut term = Term::new();
     term.answered(s(0), Answer::Ours, s(1));
-    assert_eq!(term.standing(s(1)), Standing::Gained { until: s(12) });
+    assert_eq!(
+        term.standing(s(1)),
+        Standing::Gained {
+            until: s(12),
+            pause: TICK
+        }
+    );
     assert_eq!(term.until(), None);
     term.answered(s(5), Answer::Ours, s(6));
     assert_eq!(term.standing(s(6)), Standing::Leading { until: s(17) });
@@ -62,7 +68,13 @@ fn the_right_counts_from_the_question_and_not_from_the_answer() {
 fn a_right_that_ran_out_is_gained_anew() {
     let mut term = leading();
     term.answered(s(20), Answer::Ours, s(20));
-    assert_eq!(term.standing(s(20)), Standing::Gained { until: s(32) });
+    assert_eq!(
+        term.standing(s(20)),
+        Standing::Gained {
+            until: s(32),
+            pause: TICK
+        }
+    );
 }
 
 #[test]
@@ -73,4 +85,18 @@ fn a_lease_is_over_when_it_has_not_changed_for_longer_than_any_holder_waits() {
     assert!(!stillness.is_over(Some("2"), s(120)));
     assert!(!stillness.is_over(Some("2"), s(139)));
     assert!(stillness.is_over(Some("2"), s(140)));
+}
+
+#[test]
+fn a_lease_that_was_given_back_is_worked_on_when_it_was_seen_twice() {
+    let mut term = Term::new();
+    term.answered(s(0), Answer::Taken, s(0));
+    let gained = Standing::Gained {
+        until: s(12),
+        pause: SOON,
+    };
+    assert_eq!(term.standing(s(0)), gained);
+    assert_eq!(term.until(), None);
+    term.answered(s(1), Answer::Ours, s(1));
+    assert_eq!(term.standing(s(1)), Standing::Leading { until: s(13) });
 }

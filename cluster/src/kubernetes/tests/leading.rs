@@ -191,3 +191,102 @@ async fn a_lease_that_must_not_be_touched_keeps_a_candidate_waiting() {
     fake.heal();
     let _leadership = leads(&cluster).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_leads_within_three_seconds_of_an_orderly_end() {
+    let fake = FakeApi::new();
+    let (one, two) = (
+        fake.cluster_of(Role::Controller),
+        fake.cluster_of(Role::Controller),
+    );
+    let leadership = leads(&one).await;
+    let began = Instant::now();
+    let follower = tokio::spawn(async move {
+        let leadership = leads(&two).await;
+        (Instant::now(), leadership)
+    });
+    tokio::time::sleep(s(20)).await;
+    leadership.step_down().await;
+    let ended = Instant::now();
+    let (led, _leadership) = follower.await.unwrap();
+    assert!(led - ended <= s(3), "{:?}", led - ended);
+    assert!(ended - began >= s(20));
+    let spec = fake.objects("leases")[0]["spec"].clone();
+    assert_eq!(spec["leaseDurationSeconds"], 15);
+    assert_eq!(spec["leaseTransitions"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_followers_one_takes_a_lease_that_is_given_back() {
+    let fake = FakeApi::new();
+    let first = fake.cluster_of(Role::Controller);
+    let leadership = leads(&first).await;
+    let followers = [(); 5].map(|()| {
+        let cluster = fake.cluster_of(Role::Controller);
+        tokio::spawn(async move {
+            let leadership = timeout(s(60), cluster.lead()).await.ok();
+            tokio::time::sleep(s(60)).await;
+            leadership.is_some_and(|leadership| !leadership.is_lost())
+        })
+    });
+    tokio::time::sleep(s(10)).await;
+    leadership.step_down().await;
+    let mut working = 0;
+    for follower in followers {
+        working += usize::from(follower.await.unwrap());
+    }
+    assert_eq!(working, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_steps_down_late_does_not_give_back_another_ones_lease() {
+    let fake = FakeApi::new();
+    let cluster = fake.cluster_of(Role::Controller);
+    let leadership = leads(&cluster).await;
+    // It has read its own name, and before it writes the lease is taken.
+    let stall = fake.stall(On::of(Verb::Patch, "leases").times(1));
+    let ends = tokio::spawn(leadership.step_down());
+    stall.holds(1).await;
+    lease(&fake, &held_by_another());
+    drop(stall);
+    ends.await.unwrap();
+    assert_eq!(
+        calls(&cluster, Verb::Patch, "leases", CallOutcome::Conflict),
+        1
+    );
+    let holder = &fake.objects("leases")[0]["spec"]["holderIdentity"];
+    assert_eq!(holder, "another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_lease_is_refused_for_is_counted_by_its_name() {
+    let fake = FakeApi::new();
+    let refusals = [
+        (
+            On::of(Verb::Get, "leases"),
+            Verb::Get,
+            Refusal::forbidden(),
+            CallOutcome::Forbidden,
+        ),
+        (
+            On::of(Verb::Create, "leases"),
+            Verb::Create,
+            Refusal::unavailable(),
+            CallOutcome::Unavailable,
+        ),
+    ];
+    for (on, verb, refusal, outcome) in refusals {
+        fake.inject(on, Fault::Refuse(refusal));
+        let cluster = fake.cluster_of(Role::Controller);
+        assert!(timeout(s(1), cluster.lead()).await.is_err());
+        assert_eq!(calls(&cluster, verb, "leases", outcome), 1);
+        fake.heal();
+    }
+    fake.inject(On::kind("leases"), Fault::Hang);
+    let cluster = fake.cluster_of(Role::Controller);
+    assert!(timeout(s(5), cluster.lead()).await.is_err());
+    assert_eq!(
+        calls(&cluster, Verb::Get, "leases", CallOutcome::Timeout),
+        1
+    );
+}

@@ -28,12 +28,14 @@ struct Flags {
     json: Option<PathBuf>,
     rounds: usize,
     kubelab: Option<PathBuf>,
+    /// Another controller to measure beside ours.
+    other: Option<PathBuf>,
 }
 
 impl Flags {
     fn parse(args: &[String]) -> Result<Self> {
         let (mut name, mut ringbolt, mut json, mut rounds) = (None, None, None, 3);
-        let mut kubelab = None;
+        let (mut kubelab, mut other) = (None, None);
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -41,6 +43,9 @@ impl Flags {
                 "--json" => json = Some(args.next().context("--json needs a file")?.into()),
                 "--kubelab" => {
                     kubelab = Some(args.next().context("--kubelab needs a folder")?.into());
+                }
+                "--other" => {
+                    other = Some(args.next().context("--other needs a program")?.into());
                 }
                 "--rounds" => {
                     let text = args.next().and_then(|text| text.parse().ok());
@@ -56,6 +61,7 @@ impl Flags {
             json,
             rounds,
             kubelab,
+            other,
         })
     }
 }
@@ -67,11 +73,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         "originate" => originate::run(&Ringbolt::at(flags.ringbolt)?, flags.rounds)?,
         "alloc" => {
             let kubelab = flags.kubelab.context("--kubelab FOLDER is needed")?;
-            alloc::run(
-                &Ringbolt::at(flags.ringbolt)?,
-                &Assets::at(kubelab)?,
-                flags.rounds,
-            )?
+            let ringbolt = Ringbolt::at(flags.ringbolt)?;
+            let assets = Assets::at(kubelab)?;
+            alloc::run(&ringbolt, &assets, flags.rounds, flags.other.as_deref())?
         }
         other => bail!("there is no bench `{other}`; there are originate and alloc"),
     };

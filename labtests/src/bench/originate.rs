@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::daemon::{Kind, Subject, version};
-use super::report::{Line, Target};
+use super::report::{Line, Reference, Target};
 use super::singles::{self, Singles};
 use super::sink::{DAEMON, Range, SINKS, Sink, address, asn, last};
 use crate::lab::{Lab, check_interrupted, link};
@@ -63,8 +63,10 @@ pub(super) fn run(ringbolt: &Ringbolt, rounds: usize) -> Result<Vec<Line>> {
                     metric,
                     unit,
                     ours: best(Kind::Ringbolt, of),
-                    reference: best(reference, of),
-                    reference_name: names[&reference].clone(),
+                    reference: Some(Reference {
+                        value: best(reference, of),
+                        name: names[&reference].clone(),
+                    }),
                     target,
                 });
             };
@@ -103,8 +105,10 @@ fn single_lines(singles: &BTreeMap<Kind, Singles>, names: &BTreeMap<Kind, String
             metric,
             unit: "ms",
             ours: of(Kind::Ringbolt) * 1e3,
-            reference: of(reference) * 1e3,
-            reference_name: names[&reference].clone(),
+            reference: Some(Reference {
+                value: of(reference) * 1e3,
+                name: names[&reference].clone(),
+            }),
             target: Target::Absolute(most),
         }
     };

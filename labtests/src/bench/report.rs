@@ -1,4 +1,6 @@
 //! What a benchmark says: one line for each measure, ours beside the reference, and whether the target is met.
+//!
+//! A measure that nothing else in the run has, such as memory beside a client that keeps nothing, has no reference.
 
 use std::path::Path;
 
@@ -12,9 +14,15 @@ pub(super) struct Line {
     pub(super) metric: &'static str,
     pub(super) unit: &'static str,
     pub(super) ours: f64,
-    pub(super) reference: f64,
-    pub(super) reference_name: String,
+    pub(super) reference: Option<Reference>,
     pub(super) target: Target,
+}
+
+/// What somebody else has reached in the same run.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    pub(super) value: f64,
+    pub(super) name: String,
 }
 
 /// What ours has to reach.
@@ -27,13 +35,14 @@ pub(super) enum Target {
 }
 
 impl Line {
-    fn ratio(&self) -> f64 {
-        self.ours / self.reference
+    fn ratio(&self) -> Option<f64> {
+        let reference = self.reference.as_ref()?;
+        Some(self.ours / reference.value)
     }
 
     fn is_met(&self) -> bool {
         match self.target {
-            Target::Ratio(most) => self.ratio() <= most,
+            Target::Ratio(most) => self.ratio().is_some_and(|ratio| ratio <= most),
             Target::Absolute(most) => self.ours <= most,
         }
     }
@@ -42,7 +51,9 @@ impl Line {
         let (Target::Ratio(target) | Target::Absolute(target)) = self.target;
         json!({
             "case": self.case, "metric": self.metric, "unit": self.unit,
-            "ours": self.ours, "reference": self.reference, "reference_name": self.reference_name,
+            "ours": self.ours,
+            "reference": self.reference.as_ref().map(|reference| reference.value),
+            "reference_name": self.reference.as_ref().map(|reference| &reference.name),
             "ratio": self.ratio(), "target": target, "met": self.is_met(),
         })
     }
@@ -58,16 +69,22 @@ pub(super) fn print(lines: &[Line]) {
             Target::Ratio(most) => format!("<= {most}x"),
             Target::Absolute(most) => format!("<= {most} {}", line.unit),
         };
-        let (ours, reference) = (
-            format!("{:.3} {}", line.ours, line.unit),
-            format!("{:.3} {}", line.reference, line.unit),
+        let ours = format!("{:.3} {}", line.ours, line.unit);
+        let (reference, name) = line.reference.as_ref().map_or_else(
+            || ("-".to_owned(), "-"),
+            |other| {
+                (
+                    format!("{:.3} {}", other.value, line.unit),
+                    other.name.as_str(),
+                )
+            },
         );
+        let ratio = line.ratio().map(|ratio| format!("{ratio:.2}"));
         println!(
-            "{:<22} {:<10} {ours:>12} {reference:>12}  {:<18} {:>6.2}  {target:<12} {}",
+            "{:<22} {:<10} {ours:>12} {reference:>12}  {name:<18} {:>6}  {target:<12} {}",
             line.case,
             line.metric,
-            line.reference_name,
-            line.ratio(),
+            ratio.as_deref().unwrap_or("-"),
             if line.is_met() { "yes" } else { "NO" }
         );
     }

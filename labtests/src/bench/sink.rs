@@ -41,7 +41,7 @@ pub(super) struct Sink {
 const PATIENCE: Duration = Duration::from_secs(30);
 const HOLD_TIME_S: u16 = 240;
 const OPEN: u8 = 1;
-const UPDATE: u8 = 2;
+pub(super) const UPDATE: u8 = 2;
 const NOTIFICATION: u8 = 3;
 const KEEPALIVE: u8 = 4;
 
@@ -54,15 +54,9 @@ impl Sink {
             address,
             shared: Arc::clone(&shared),
         };
-        let mut session = Session {
-            stream,
-            buffer: Vec::new(),
-        };
-        session
-            .open(asn, address)
-            .with_context(|| format!("the session of {address}"))?;
+        let mut session = Session::begin(stream, asn, address)?;
         thread::spawn(move || {
-            let end = session.follow(&shared);
+            let end = session.follow(&mut |update| mark(update, &shared));
             let (progress, changed) = &*shared;
             let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.ended = Some(end.map_or_else(
@@ -120,7 +114,7 @@ pub(super) fn last(sinks: &[Sink]) -> Result<Instant> {
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A TCP connection from one of several addresses.
-fn connect(from: Ipv4Addr, to: Ipv4Addr) -> Result<TcpStream> {
+pub(super) fn connect(from: Ipv4Addr, to: Ipv4Addr) -> Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;
     socket.connect_timeout(&SocketAddr::from((to, 179)).into(), Duration::from_secs(2))?;
@@ -129,12 +123,24 @@ fn connect(from: Ipv4Addr, to: Ipv4Addr) -> Result<TcpStream> {
 }
 
 /// The connection and what of it has not been understood yet.
-struct Session {
+pub(super) struct Session {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Session {
+    /// Brings a session up on a new connection.
+    pub(super) fn begin(stream: TcpStream, asn: u16, address: Ipv4Addr) -> Result<Self> {
+        let mut session = Self {
+            stream,
+            buffer: Vec::new(),
+        };
+        session
+            .open(asn, address)
+            .with_context(|| format!("the session of {address}"))?;
+        Ok(session)
+    }
+
     fn open(&mut self, asn: u16, id: Ipv4Addr) -> Result<()> {
         self.stream.set_read_timeout(Some(PATIENCE))?;
         self.stream.write_all(&open_message(asn, id))?;
@@ -153,13 +159,13 @@ impl Session {
         }
     }
 
-    /// Reads until the connection ends, marking what is announced.
-    fn follow(&mut self, shared: &(Mutex<Progress>, Condvar)) -> Result<()> {
+    /// Reads until the connection ends; `told` is given every UPDATE.
+    pub(super) fn follow(&mut self, told: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.stream.set_read_timeout(None)?;
         loop {
             let (kind, body) = self.message()?;
             match kind {
-                UPDATE => mark(&body, shared)?,
+                UPDATE => told(&body)?,
                 KEEPALIVE => self.stream.write_all(&message(KEEPALIVE, &[]))?,
                 NOTIFICATION => bail!("NOTIFICATION {body:?}"),
                 _ => {}
@@ -219,7 +225,7 @@ fn announced(body: &[u8]) -> Option<&[u8]> {
     rest.get(usize::from(u16::from_be_bytes(*attributes))..)
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len() + 19).unwrap_or(u16::MAX);
     let mut bytes = vec![0xff; 16];
     bytes.extend(length.to_be_bytes());

@@ -274,8 +274,13 @@ impl ControlPlane {
         self.processes.start(name, &mut command)
     }
 
+    /// Starts a program that is not Ringbolt's; its log is NAME.log in the plane's folder.
+    pub(crate) fn start_other(&self, name: &str, command: &mut Command) -> Result<Daemon> {
+        self.processes.start(name, command)
+    }
+
     /// Gives a namespace an interface on the plane's network, and returns the name of the plane's end of the cable.
-    pub(super) fn plug(&self, space: &Netns) -> Result<String> {
+    pub(crate) fn plug(&self, space: &Netns) -> Result<String> {
         let number = self.next_address.fetch_add(1, Ordering::Relaxed);
         let port = format!("port{number}");
         plug(space, MANAGEMENT, self.space(), &port)?;

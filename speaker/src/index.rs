@@ -86,7 +86,9 @@ pub struct Index {
     slices: BTreeMap<ServiceKey, Slices>,
     service_of_slice: BTreeMap<(Arc<str>, Arc<str>), ServiceKey>,
     namespaces: BTreeMap<Arc<str>, Arc<Labels>>,
+    /// Once its object is deleted, what it was then, on its way out.
     node: Option<Arc<NodeView>>,
+    left: bool,
     dirty: BTreeSet<ServiceKey>,
     no_endpoints: Endpoints,
 }
@@ -103,6 +105,7 @@ impl Index {
             service_of_slice: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             node: None,
+            left: false,
             dirty: BTreeSet::new(),
             no_endpoints: Endpoints::default(),
         }
@@ -155,9 +158,15 @@ impl Index {
         &self.node_name
     }
 
-    /// This node's Node object.
+    /// This node's Node object. One that is deleted is what it was, and leaving: who we are and where we take part
+    /// does not change while we say goodbye.
     pub fn node(&self) -> Option<&Arc<NodeView>> {
         self.node.as_ref()
+    }
+
+    /// Whether there was a Node object, and it is deleted.
+    pub fn has_left(&self) -> bool {
+        self.left
     }
 
     /// A Service that is ours.
@@ -296,10 +305,17 @@ impl Index {
     }
 
     fn set_node(&mut self, new: Option<Arc<NodeView>>) -> NodeChange {
-        if self.node == new {
+        let left = new.is_none() && self.node.is_some();
+        let new = new.or_else(|| {
+            let mut before = NodeView::clone(self.node.as_ref()?);
+            before.leaving = true;
+            Some(Arc::new(before))
+        });
+        if self.node == new && self.left == left {
             return NodeChange::None;
         }
         self.node = new;
+        self.left = left;
         NodeChange::Changed
     }
 }

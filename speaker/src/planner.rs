@@ -220,6 +220,11 @@ impl Planner {
         self.drain
     }
 
+    /// Whether this node leaves for good: there was a Node object, and it is deleted (contracts 4.2).
+    pub fn has_left(&self) -> bool {
+        self.index.has_left()
+    }
+
     /// All addresses that may be claimed on layer 2.
     pub fn claimables(&self) -> Vec<Claimable> {
         self.shares.all()

@@ -12,6 +12,7 @@ use ringbolt_bgp::types::PeerId;
 use ringbolt_bgp_net::{Bgp, ExportChange, Settings, Stats};
 use ringbolt_config::node::{NodeAddressKind, NodeView};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -31,6 +32,16 @@ pub(crate) struct Routing {
     listen: Option<SocketAddr>,
     node_addresses: Vec<IpAddr>,
     longest_wait: Duration,
+    originations: Originations,
+    /// The goodbye of a node whose Node object is deleted. It goes on by itself.
+    parting: Option<JoinHandle<()>>,
+}
+
+/// Whether the Router has been told everything known at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Originations {
+    Incomplete,
+    Complete,
 }
 
 impl Routing {
@@ -53,6 +64,8 @@ impl Routing {
             listen,
             node_addresses: Vec::new(),
             longest_wait: Duration::ZERO,
+            originations: Originations::Incomplete,
+            parting: None,
         }
     }
 
@@ -67,31 +80,53 @@ impl Routing {
     }
 
     /// Tells the Router what changed. Whether the node serves comes first, so that a drained node that starts
-    /// announces nothing; peers come last, so that they are told everything in one go.
+    /// announces nothing; peers come last, so that they are told everything in one go. A node that has left tells
+    /// nobody anything: when it is back, it begins again.
     pub(crate) async fn carry_out(&mut self, planner: &Planner, orders: &mut Orders) {
-        if planner.identity().router_id == self.identity.router_id {
+        if planner.has_left() {
+            if self.parting.is_none() {
+                self.part();
+            }
+        } else if self.parting.is_some() {
+            info!("there is a Node object again: all sessions start again");
+            self.begin_again(planner).await;
+        } else if planner.identity().router_id != self.identity.router_id {
+            // A speaker has one identifier (RFC 4271 §4.2), so another one means other sessions.
+            warn!("the BGP identifier changed: all sessions start again");
+            self.begin_again(planner).await;
+        } else {
             let routes = std::mem::take(&mut orders.routes);
             self.tell(planner, orders.drain, routes, orders.peers.take())
                 .await;
-        } else {
-            self.begin_again(planner).await;
         }
     }
 
     /// Everything known at start has been told.
-    pub(crate) async fn originations_complete(&self) {
+    pub(crate) async fn originations_complete(&mut self) {
+        self.originations = Originations::Complete;
         self.bgp.originations_complete().await;
     }
 
     /// Takes leave of all peers; bounded by their own waits and a little more.
     pub(crate) async fn leave(self, mode: ShutdownMode) {
         let limit = self.longest_wait + GOODBYE_SLACK;
-        if timeout(limit, self.bgp.shutdown(mode, "the speaker ends"))
-            .await
-            .is_err()
-        {
-            warn!("not all BGP peers took the goodbye in time");
+        match self.parting {
+            Some(parting) => {
+                // It is bounded itself, and cancelled only with the runtime.
+                let _ended = parting.await;
+            }
+            None => goodbye(&self.bgp, mode, "the speaker ends", limit).await,
         }
+    }
+
+    /// Leaves for good, as a node does that is deleted.
+    fn part(&mut self) {
+        info!("the Node object is deleted: leaving all BGP peers");
+        let limit = self.longest_wait + GOODBYE_SLACK;
+        let bgp = self.bgp.clone();
+        self.parting = Some(tokio::spawn(async move {
+            goodbye(&bgp, ShutdownMode::Leave, "the node is gone", limit).await;
+        }));
     }
 
     async fn tell(
@@ -135,12 +170,12 @@ impl Routing {
         }
     }
 
-    /// A speaker has one identifier (RFC 4271 §4.2), so another one means other sessions.
+    /// Ends all sessions, and starts with everything there is.
     async fn begin_again(&mut self, planner: &Planner) {
-        warn!("the BGP identifier changed: all sessions start again");
         self.bgp
-            .shutdown(ShutdownMode::Plain, "the BGP identifier changed")
+            .shutdown(ShutdownMode::Plain, "the speaker begins again")
             .await;
+        let originations = self.originations;
         *self = Self::spawn(planner.identity(), self.listen);
         let routes = RouteChange {
             originate: planner.routes().all(),
@@ -153,7 +188,15 @@ impl Routing {
             Some(planner.peers().clone()),
         )
         .await;
-        self.originations_complete().await;
+        if originations == Originations::Complete {
+            self.originations_complete().await;
+        }
+    }
+}
+
+async fn goodbye(bgp: &Bgp, mode: ShutdownMode, reason: &str, limit: Duration) {
+    if timeout(limit, bgp.shutdown(mode, reason)).await.is_err() {
+        warn!("not all BGP peers took the goodbye in time");
     }
 }
 

@@ -161,7 +161,7 @@ impl Speaker {
             }
             Phase::Reading(_) | Phase::Restored(_) => {
                 self.settle().await;
-                if let Some(routing) = &self.routing {
+                if let Some(routing) = &mut self.routing {
                     routing.originations_complete().await;
                 }
                 self.phase = Phase::Announcing;

@@ -103,7 +103,10 @@ proptest! {
             }
         }
         held.obey(planner.settle());
-        prop_assert_eq!(held, Held::default());
+        // A node that was there leaves.
+        let drained = passing.contains(&node(HERE));
+        prop_assert_eq!(planner.has_left(), drained);
+        prop_assert_eq!(held, Held { drained, ..Held::default() });
     }
 }
 

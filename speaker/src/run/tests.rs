@@ -159,6 +159,59 @@ async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready
     assert_eq!(flaps(&router), before, "the session stays");
 }
 
+#[tokio::test]
+async fn a_node_that_is_deleted_leaves_its_peers_for_good_and_may_come_back() {
+    let port = free_port();
+    let router = with(
+        peer("node"),
+        json!({"spec": {
+            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
+        }}),
+    );
+    let mut router = Running::start("router", Some(port), &[router]);
+    let tor = with(
+        peer("tor"),
+        json!({"spec": {
+            "peerAddress": "127.0.0.1", "peerPort": port.port(), "drain": {"waitSeconds": 0},
+            "connectTime": "1s",
+        }}),
+    );
+    let manifests = [node(HERE), tor, listed(&["10.1.0.0/16"])];
+    let mut speaker = Running::start(HERE, None, &manifests);
+    router
+        .status("the route", |status| received(status) == 1)
+        .await;
+    let identifier = |router: &Running| {
+        let status = parsed(&router.handles.status.borrow());
+        status["bgp"]["peers"][0]["peerRouterId"].clone()
+    };
+    let before = identifier(&router);
+    assert!(before.is_string(), "{before}");
+
+    let file = speaker.folder.path().join(format!("Node-{HERE}.json"));
+    fs::remove_file(file).unwrap();
+    router
+        .status("the goodbye", |status| {
+            let error = &status["bgp"]["peers"][0]["lastError"];
+            (&error["code"], &error["subcode"]) == (&json!(6), &json!(2)) && received(status) == 0
+        })
+        .await;
+    speaker
+        .status("its reason", |status| {
+            let conditions = status["conditions"].as_array().unwrap();
+            let has = |reason: &str| conditions.iter().any(|one| one["reason"] == reason);
+            has("NodeDeleted") && has("NodeDeleting")
+        })
+        .await;
+    assert!(*speaker.handles.ready.borrow());
+
+    write(speaker.folder.path(), &node(HERE));
+    router
+        .status("the route again", |status| received(status) == 1)
+        .await;
+    assert_eq!(identifier(&router), before);
+}
+
 /// An advertisement of these prefixes.
 fn listed(prefixes: &[&str]) -> Value {
     bgp_advertisement(

@@ -206,6 +206,10 @@ fn node(picture: &Picture<'_>) -> Finding {
         );
         return Finding::bad(Subject::NodeKnown, "NodeUnknown", message);
     };
+    if index.has_left() {
+        let message = format!("the Node {} is deleted: this node has left", node.name);
+        return Finding::bad(Subject::NodeKnown, "NodeDeleted", message);
+    }
     match node.problems.first() {
         None => Finding::good(Subject::NodeKnown, "Known"),
         Some(problem) => Finding::bad(Subject::NodeKnown, problem.reason(), problem.to_string()),

@@ -388,17 +388,6 @@ fn selectors_of_an_advertisement_each_have_a_reason_of_their_own() {
 }
 
 #[test]
-fn a_node_without_node_object_serves_what_needs_none() {
-    let mut world = served();
-    world.remove(Kind::Node, HERE);
-    assert_eq!(world.reasons("web", ADDRESS), ANNOUNCED);
-    let spec = json!({"nodeSelectors": [{"matchLabels": {"kubernetes.io/hostname": HERE}}]});
-    world.apply(bgp_advertisement("all", spec.clone()));
-    world.apply(l2_advertisement("all", spec));
-    assert_eq!(world.reasons("web", ADDRESS), both("NodeUnknown"));
-}
-
-#[test]
 fn a_verdict_names_route_advertisement_and_peers() {
     let mut world = served();
     world.apply(bgp_advertisement("all", json!({"aggregationLength": 24})));

@@ -1,10 +1,14 @@
-//! Prefixes that belong to the node: pod networks and listed ones.
+//! Prefixes that belong to the node, pod networks and listed ones; and what becomes of a node without Node object.
 
 use ringbolt_bgp::policy::RouteClass;
+use ringbolt_bgp::router::Drain;
 use ringbolt_config::names::Kind;
 use serde_json::json;
 
-use super::world::{HERE, World, bgp_advertisement, node, with};
+use super::world::{
+    HERE, World, bgp_advertisement, l2_advertisement, node, ready_on, service, with,
+};
+use crate::planner::Touched;
 
 #[test]
 fn pod_networks_of_both_families_are_announced_as_standing_routes() {
@@ -63,12 +67,49 @@ fn what_a_node_does_not_announce_has_a_reason() {
     );
     world.apply(with(node(HERE), json!({"spec": {"podCIDRs": null}})));
     assert_eq!(reason(&world, "pods"), Some("NoPodNetworks"));
-    world.remove(Kind::Node, HERE);
-    assert_eq!(
-        (reason(&world, "pods"), reason(&world, "listed")),
-        (Some("NodeUnknown"), Some("NodeUnknown"))
-    );
     assert!(world.routes().is_empty());
+}
+
+#[test]
+fn a_node_without_node_object_serves_what_needs_none() {
+    let mut world = World::nodeless().announcing();
+    world.apply(service("web", &["192.0.2.7"]));
+    world.apply(ready_on("web", HERE));
+    assert_eq!(world.reasons("web", "192.0.2.7"), ["-", "-"]);
+    let here = json!({"nodeSelectors": [{"matchLabels": {"kubernetes.io/hostname": HERE}}]});
+    world.apply(bgp_advertisement("all", here.clone()));
+    world.apply(l2_advertisement("all", here));
+    assert_eq!(
+        world.reasons("web", "192.0.2.7"),
+        ["NodeUnknown", "NodeUnknown"]
+    );
+    world.apply(bgp_advertisement("pods", json!({"source": "PodCIDR"})));
+    let pods = world.planner.standing_withheld(&"pods".parse().unwrap());
+    assert_eq!(pods.map(|why| why.reason()), Some("NodeUnknown"));
+    assert!(!world.planner.has_left());
+}
+
+#[test]
+fn a_node_whose_object_is_deleted_is_what_it_was_and_leaves() {
+    let mut world = World::usual();
+    let here = json!({"nodeSelectors": [{"matchLabels": {"kubernetes.io/hostname": HERE}}]});
+    world.apply(l2_advertisement("all", here));
+    world.apply(service("web", &["192.0.2.7"]));
+    world.apply(ready_on("web", HERE));
+    let identity = world.planner.identity();
+    let orders = world.remove(Kind::Node, HERE);
+    assert_eq!(orders.drain, Some(Drain::Drained));
+    // Whoever is to hand over must still take part.
+    assert_eq!(orders.l2_advertisements, Touched::No);
+    assert_eq!(
+        world.reasons("web", "192.0.2.7"),
+        ["NodeDeleting", "NodeDeleting"]
+    );
+    assert!(world.planner.has_left());
+    assert_eq!(world.planner.identity(), identity);
+    let orders = world.apply(node(HERE));
+    assert_eq!(orders.drain, Some(Drain::Serving));
+    assert!(!world.planner.has_left());
 }
 
 #[test]

@@ -18,22 +18,31 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Nothing at all, not even a Node object.
+    pub(crate) fn nodeless() -> Self {
+        let planner = Planner::new(&Settings::new(HERE.parse().unwrap()));
+        Self { planner }
+    }
+
     /// Nothing but this node.
     pub(crate) fn bare() -> Self {
-        let planner = Planner::new(&Settings::new(HERE.parse().unwrap()));
-        let mut world = Self { planner };
+        let mut world = Self::nodeless();
         world.apply(node(HERE));
         world
     }
 
     /// A pool of both families, announced everywhere by BGP (one peer) and on layer 2.
     pub(crate) fn usual() -> Self {
-        let mut world = Self::bare();
-        world.apply(pool("public", &["192.0.2.0/24", "2001:db8::/64"]));
-        world.apply(peer("tor"));
-        world.apply(bgp_advertisement("all", json!({})));
-        world.apply(l2_advertisement("all", json!({})));
-        world
+        Self::bare().announcing()
+    }
+
+    /// The same on what there is.
+    pub(crate) fn announcing(mut self) -> Self {
+        self.apply(pool("public", &["192.0.2.0/24", "2001:db8::/64"]));
+        self.apply(peer("tor"));
+        self.apply(bgp_advertisement("all", json!({})));
+        self.apply(l2_advertisement("all", json!({})));
+        self
     }
 
     /// Takes in a manifest and settles.

@@ -178,6 +178,10 @@ impl Follower {
             self.api.outlook.failed(self.kind(), verb, error);
         }
         self.reflector.failed(failure);
+        // A server that has just begun refuses everybody for a moment, until it knows who may do what.
+        if error.status() == Some(403) && self.reflector.is_complete() {
+            self.reflector.ask_soon();
+        }
         if let Some(pause) = failed.retry_after {
             self.reflector.asked_to_wait(pause);
         }
@@ -281,6 +285,7 @@ impl Follower {
     async fn tell(&mut self) {
         let told = self.reflector.told();
         self.keep().await;
+        self.api.outlook.settle();
         if told.is_empty() {
             return;
         }
@@ -308,6 +313,7 @@ impl Follower {
                 record.gone(name);
             }
         }
+        self.api.outlook.settle();
         self.api.hub.publish(publications);
         if complete {
             self.api.hub.synced(&[self.kind()]);

@@ -17,6 +17,9 @@ use super::supervise::Work;
 use crate::calls::Verb;
 use crate::source::{ClusterId, Definer, SourceProblem, Trouble, WatchEnd};
 
+#[cfg(test)]
+mod tests;
+
 /// The most objects that are named as not understood; one of our kinds at fault is usually all of them.
 const MAX_NAMED: usize = 1000;
 
@@ -39,6 +42,7 @@ struct State {
     identity: Option<Trouble>,
     kinds: BTreeMap<Kind, Trouble>,
     objects: BTreeMap<ObjectRef, Vec<SourceProblem>>,
+    noted: Noted,
     /// Kinds whose view cannot be written into this folder, and why.
     unstored: BTreeMap<Kind, (Arc<PathBuf>, ErrorKind)>,
 }
@@ -188,9 +192,9 @@ impl Outlook {
         names.cloned().collect()
     }
 
-    /// The object is used, or gone.
+    /// The object is used, or gone. Said with [`Self::settle`], as all that is noted of objects.
     pub(super) fn understood(&self, name: &ObjectRef) {
-        self.change(|state| state.objects.remove(name).is_some());
+        self.note(|state| state.objects.remove(name).is_some());
     }
 
     /// The object existed when an earlier process saw it, and what it said was not kept.
@@ -203,7 +207,7 @@ impl Outlook {
             field: Some("spec.password".to_owned()),
             trouble: Trouble::PasswordNotKept,
         };
-        self.change(|state| {
+        self.note(|state| {
             let problem = vec![problem];
             let full = state.objects.len() >= MAX_NAMED && !state.objects.contains_key(name);
             !full && state.objects.insert(name.clone(), problem.clone()) != Some(problem)
@@ -223,26 +227,49 @@ impl Outlook {
             },
         });
         let faults: Vec<_> = faults.collect();
-        self.change(|state| {
+        self.note(|state| {
             let full = state.objects.len() >= MAX_NAMED && !state.objects.contains_key(name);
             !full && state.objects.insert(name.clone(), faults.clone()) != Some(faults)
         });
     }
 
+    /// Says what was noted of objects since the last time: once for a whole list, which may be at fault
+    /// in each of its objects.
+    pub(super) fn settle(&self) {
+        self.change(|_| false);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut State) -> bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if change(&mut state) {
+            state.noted = Noted::Unsaid;
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut State) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !change(&mut state) {
+        let noted = std::mem::take(&mut state.noted);
+        if !change(&mut state) && noted == Noted::Said {
             return;
         }
         let problems: Arc<[SourceProblem]> = state.problems().into();
         let before = self.problems.send_replace(Arc::clone(&problems));
-        for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+        let known: BTreeSet<_> = before.iter().collect();
+        for problem in problems.iter().filter(|problem| !known.contains(problem)) {
             warn!(reason = problem.reason(), %problem, "the source is not as it should be");
         }
         if problems.is_empty() && !before.is_empty() {
             info!("the source is as it should be");
         }
     }
+}
+
+/// Whether what is noted of objects has been said.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Noted {
+    #[default]
+    Said,
+    Unsaid,
 }
 
 impl State {

@@ -29,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How long a second look waits when everything that was known is missing.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// The pause after a refusal that may be over at once, and how often in a row that is hoped for.
+const SOON: Duration = Duration::from_secs(1);
+const SOON_TIMES: u32 = 10;
 /// A watch that lasts for this long was good.
 pub(super) const GOOD_WATCH: Duration = Duration::from_secs(5);
 /// So many in a row that were not are worth a word.
@@ -140,6 +143,8 @@ pub(super) struct Reflector {
     complete: bool,
     /// Failures since the last success.
     failures: u32,
+    /// Refusals since the last success that may be over at once.
+    hopes: u32,
     /// Watches in a row that did not last.
     bad_watches: u32,
     pause: Duration,
@@ -166,6 +171,7 @@ impl Reflector {
             known,
             complete: false,
             failures: 0,
+            hopes: 0,
             bad_watches: 0,
             pause: Duration::ZERO,
             listed: Duration::ZERO,
@@ -347,6 +353,15 @@ impl Reflector {
         self.pause += pause.min(LONGEST_ASKED);
     }
 
+    /// What has just failed may be over at once: it is asked again soon, a few times.
+    pub(super) fn ask_soon(&mut self) {
+        if self.hopes < SOON_TIMES {
+            self.hopes += 1;
+            let soon = SOON.mul_f64(self.draw());
+            self.pause = self.pause.min(soon);
+        }
+    }
+
     /// A watch was opened that is to last for some time.
     pub(super) fn watch_opened(&mut self, now: Duration, lasts: Duration) {
         self.watch_began = now;
@@ -437,6 +452,7 @@ impl Reflector {
 
     fn succeeded(&mut self) {
         self.failures = 0;
+        self.hopes = 0;
         self.pause = Duration::ZERO;
     }
 

@@ -152,22 +152,33 @@ impl Reader {
         let call = Call::new(Verb::Get, Kind::Secret.plural(), path);
         let publication = match self.api.bytes(&call).await {
             Ok(bytes) => {
-                let Ok(value) = serde_json::from_slice(&bytes) else {
-                    return;
+                let value = match serde_json::from_slice(&bytes) {
+                    Ok(value) => value,
+                    Err(error) => {
+                        let error = CallError::NotUnderstood(error.to_string());
+                        self.api.outlook.failed(Kind::Secret, Verb::Get, &error);
+                        self.failing.insert(name);
+                        return;
+                    }
                 };
                 match object::decode(Kind::Secret, value) {
                     Ok(object) => {
                         self.missing.remove(&name);
+                        self.api.outlook.understood(&name);
+                        self.api.outlook.settle();
                         Publication::Object(object)
                     }
                     Err(problem) => {
                         self.api.outlook.not_understood(&name, &problem);
+                        self.api.outlook.settle();
                         return;
                     }
                 }
             }
             Err(CallError::Refused { status: 404, .. }) => {
                 self.missing.insert(name.clone());
+                self.api.outlook.understood(&name);
+                self.api.outlook.settle();
                 Publication::Gone(name.clone())
             }
             Err(error) => {
@@ -198,7 +209,9 @@ impl Reader {
             for name in &gone {
                 self.known.remove(name);
                 self.missing.remove(name);
+                self.api.outlook.understood(name);
             }
+            self.api.outlook.settle();
             self.api
                 .hub
                 .publish(gone.into_iter().map(Publication::Gone));

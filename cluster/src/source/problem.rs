@@ -323,6 +323,15 @@ impl fmt::Display for Trouble {
             Self::NotNotified => {
                 f.write_str("changes are not notified by the kernel; looking every 2 s instead")
             }
+            _ => self.server_says(f),
+        }
+    }
+}
+
+impl Trouble {
+    /// The same, for what concerns an API server.
+    fn server_says(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Unreachable { message } => {
                 write!(
                     f,
@@ -380,6 +389,8 @@ impl fmt::Display for Trouble {
                      until it can be, or until a restart"
                 )
             }
+            // Every other one has its words above.
+            _ => f.write_str(self.reason()),
         }
     }
 }

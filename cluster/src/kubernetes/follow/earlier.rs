@@ -85,6 +85,7 @@ impl Follower {
         for name in &withheld {
             self.api.outlook.withheld(name);
         }
+        self.api.outlook.settle();
         let names = objects.iter().map(Object::object_ref).chain(withheld);
         self.reflector.remember(names.collect());
         let objects = objects.into_iter().map(Publication::Object);

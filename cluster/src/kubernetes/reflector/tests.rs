@@ -276,3 +276,20 @@ fn a_server_that_lists_well_and_watches_badly_is_asked_ever_more_slowly() {
         assert_eq!(reflector.next().after, Duration::ZERO);
     }
 }
+
+#[test]
+fn a_refusal_that_may_be_over_at_once_is_asked_again_soon_a_few_times() {
+    let mut reflector = watching(&["a"]);
+    for _ in 0..8 {
+        reflector.failed(Failure::Unavailable);
+    }
+    let long = reflector.next().after;
+    for _ in 0..SOON_TIMES {
+        reflector.failed(Failure::Unavailable);
+        reflector.ask_soon();
+        assert!(reflector.next().after <= SOON.mul_f64(1.5));
+    }
+    reflector.failed(Failure::Unavailable);
+    reflector.ask_soon();
+    assert!(reflector.next().after >= long.min(LONGEST_PAUSE / 2));
+}

@@ -335,3 +335,25 @@ async fn speakers_that_begin_together_do_not_all_ask_at_once() {
     let expected = Duration::from_millis(100)..Duration::from_millis(500);
     assert!(expected.contains(&spread), "{spread:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_for_a_moment_after_it_was_away_is_followed_again_soon() {
+    let (fake, cluster, mut seen) = two_services().await;
+    fake.inject(On::all(), Fault::Hang);
+    fake.cut(None, Cut::Break);
+    seen.during(s(120)).await;
+    fake.heal();
+    let refused = Fault::Refuse(Refusal::forbidden());
+    fake.inject(On::all(), refused);
+    named(&cluster, "the refusal", |problem| {
+        problem.reason() == "Forbidden" && problem.field.as_deref() == Some("services")
+    })
+    .await;
+    fake.heal();
+    fake.apply(&service("c", 80));
+    let began = Instant::now();
+    seen.until("the third", |seen| seen.objects.len() == 3)
+        .await;
+    assert!(began.elapsed() < s(3), "{:?}", began.elapsed());
+    assert_eq!(seen.deleted, []);
+}

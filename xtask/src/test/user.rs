@@ -18,9 +18,10 @@ use crate::workspace::{Profile, Workspace};
 const NOBODY: u32 = 54_321;
 /// Administrators' programs are not on an ordinary user's.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// Labs that use BIRD, a decoder, capabilities, and FRR, whose lab is to be skipped by name.
+/// Labs that use BIRD and capabilities, and those of FRR and tcpdump, which are to be skipped by name.
 const SCENARIOS: &[&str] = &[
-    "the_lab_itself_carries_traffic_through",
+    "the_lab_itself_carries_traffic_through_bird",
+    "the_lab_itself_carries_traffic_through_frr",
     "bird_sees_the_attributes_of_an_advertisement",
     "bird_and_a_password_that_is_set_while_running",
     "tcpdump_reads_every_bgp_message_without_complaint",

@@ -20,6 +20,7 @@ mod news;
 mod page;
 mod queue;
 mod release;
+mod remarks;
 mod report;
 mod service;
 mod turns;
@@ -33,6 +34,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use ringbolt_cluster::{Change, Event, FinalizerChange, ServiceStatusPatch, WriteError};
 use ringbolt_config::api::IPAllocation;
+use ringbolt_config::service::Remark;
 use ringbolt_config::{Kind, ObjectRef, ResourceVersion, ServiceKey, ServiceView, Uid};
 
 use crate::allocator::{Allocator, Claim};
@@ -151,6 +153,17 @@ pub enum Output {
     },
     /// Tell people.
     Event(Event),
+    /// The configuration of an object is refused, for another reason than before.
+    Refused {
+        /// Which.
+        object: ObjectRef,
+        /// The first reason.
+        reason: &'static str,
+        /// The field, and what is wrong there.
+        message: String,
+    },
+    /// An object that was refused is in force as it stands.
+    InForce(ObjectRef),
 }
 
 /// What is remembered about a Service besides its view.
@@ -161,6 +174,8 @@ struct Case {
     carried: Vec<IpAddr>,
     /// Why it does not have what it asks for.
     refusal: Option<Refusal>,
+    /// What it was told to wish in vain.
+    remarks: Vec<Remark>,
     contest: Contest,
 }
 
@@ -178,6 +193,8 @@ pub struct Engine {
     turn: Turn,
     takings: Takings,
     statuses: Statuses,
+    /// Objects that are refused, and the reason that was told.
+    refused: BTreeMap<ObjectRef, &'static str>,
     flights: BTreeMap<Ticket, (Subject, About)>,
     next_ticket: u64,
     busy: BTreeSet<Subject>,
@@ -237,6 +254,7 @@ impl Engine {
             queue: Queue::default(),
             turn: Turn::Over,
             statuses: Statuses::default(),
+            refused: BTreeMap::new(),
             flights: BTreeMap::new(),
             next_ticket: 0,
             busy: BTreeSet::new(),
@@ -411,6 +429,7 @@ impl Engine {
             uid: view.uid.clone(),
             carried: carried.clone(),
             refusal: None,
+            remarks: Vec::new(),
             contest: Contest::default(),
         });
         if case.carried != carried {

@@ -177,6 +177,11 @@ impl Statuses {
         self.objects.keys().cloned().collect()
     }
 
+    /// Whether there is such an object.
+    pub(crate) fn knows(&self, object: &ObjectRef) -> bool {
+        self.objects.contains_key(object)
+    }
+
     /// What is to be done about an object's status.
     pub(crate) fn due(
         &self,

@@ -114,6 +114,17 @@ pub enum Decision {
     Wait(Refusal),
 }
 
+impl Decision {
+    /// What the Service is refused, if anything.
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Wait(refusal) | Self::Clear(Cause::Refused(refusal)) => Some(refusal),
+            Self::Keep(target) | Self::Assign(target) => target.unmet.as_ref(),
+            Self::Ignore | Self::Clear(Cause::Deleted | Cause::NotOurs | Cause::Displaced) => None,
+        }
+    }
+}
+
 /// What is known around a Service.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {

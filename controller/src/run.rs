@@ -236,6 +236,12 @@ impl<'a> Term<'a> {
                         self.outlets.metrics.event_dropped();
                     }
                 }
+                Output::Refused {
+                    object,
+                    reason,
+                    message,
+                } => tracing::warn!(%object, reason, message, "an object is refused"),
+                Output::InForce(object) => tracing::info!(%object, "an object is in force"),
             }
         }
         while let Some(event) = self.events.pop(now()) {

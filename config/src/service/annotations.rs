@@ -55,6 +55,18 @@ const DOMAINS: &[&str] = &[
     "purelb.io/",
 ];
 
+/// Marks that other controllers of these domains write themselves: no wishes, and left behind on every
+/// Service when they are replaced.
+const MARKS_OF_OTHERS: &[&str] = &[
+    "metallb.io/ip-allocated-from-pool",
+    "metallb.universe.tf/ip-allocated-from-pool",
+    "kube-vip.io/vipHost",
+    "purelb.io/allocated-by",
+    "purelb.io/allocated-from",
+    "purelb.io/announcing-IPv4",
+    "purelb.io/announcing-IPv6",
+];
+
 const ATTRIBUTES: &[&str] = &[
     COMMUNITIES,
     MED,
@@ -113,9 +125,11 @@ pub(super) fn is_attribute(field: Field) -> bool {
 /// feature of somebody else's. They are reported, never guessed.
 pub(super) fn unread(annotations: &Annotations) -> Vec<Box<str>> {
     let read = |name: &str| {
-        [POOL, ADDRESSES, SHARING, ATTRIBUTES, &[ALLOCATED_FROM]]
-            .iter()
-            .any(|spellings| spellings.contains(&name))
+        let marks = [MARKS_OF_OTHERS, &[ALLOCATED_FROM]];
+        let mut known = [POOL, ADDRESSES, SHARING, ATTRIBUTES]
+            .into_iter()
+            .chain(marks);
+        known.any(|names| names.contains(&name))
     };
     let names = annotations.keys().map(String::as_str);
     let ours = names.filter(|name| DOMAINS.iter().any(|domain| name.starts_with(domain)));

@@ -10,7 +10,6 @@ use ringbolt_config::names::allocation_name;
 use ringbolt_config::{ServiceKey, ServiceView, Uid};
 
 use super::answers::About;
-use super::news::news;
 use super::queue::Subject;
 use super::{Engine, Moment, Write};
 use crate::allocator::{Claim, Holder};
@@ -37,6 +36,9 @@ impl Engine {
         let decision = decide(&around, &view);
         self.counts.decisions += 1;
         self.note(&view, &decision, now);
+        if !matches!(decision, Decision::Ignore) {
+            self.remark(&view);
+        }
         match &decision {
             Decision::Ignore => {
                 self.takings.keep(&view.uid, []);
@@ -208,7 +210,7 @@ impl Engine {
         decision: &Decision,
         patch: ServiceStatusPatch,
     ) -> (Write, About) {
-        let events = news(view, decision, &patch);
+        let events = self.news(view, decision, &patch);
         let published = match &patch.ingress {
             Part::Set(addresses) => Some(addresses.clone()),
             Part::Keep => None,

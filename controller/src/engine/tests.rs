@@ -7,6 +7,7 @@ mod given;
 mod kept;
 mod rivals;
 mod taken;
+mod told;
 mod world;
 
 use std::collections::BTreeSet;

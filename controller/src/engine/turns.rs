@@ -79,6 +79,7 @@ impl Engine {
 
     fn reconfigure(&mut self) {
         let changed = self.index.resolve();
+        self.tell_refused(&changed.objects);
         changed
             .objects
             .into_iter()

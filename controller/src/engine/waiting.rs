@@ -9,17 +9,13 @@ use super::queue::Subject;
 use super::{Engine, Moment};
 use crate::Family;
 use crate::allocator::{Claim, Holder, Line};
-use crate::reconcile::{Cause, Decision, open_families, request};
+use crate::reconcile::{Decision, open_families, request};
 use crate::refusal::Refusal;
 
 impl Engine {
     /// Remembers what a Service waits for, so that it is looked at when that changes.
     pub(super) fn note(&mut self, view: &ServiceView, decision: &Decision, now: Moment) {
-        let refusal = match decision {
-            Decision::Wait(refusal) | Decision::Clear(Cause::Refused(refusal)) => Some(refusal),
-            Decision::Keep(target) | Decision::Assign(target) => target.unmet.as_ref(),
-            Decision::Ignore | Decision::Clear(_) => None,
-        };
+        let refusal = decision.refusal();
         match refusal {
             None => self.lines.leave(&view.key),
             Some(refusal) => {

@@ -143,6 +143,7 @@ fn annotations_of_known_domains_that_nothing_reads_are_reported() {
         POOL[1],
         ALLOCATED_FROM,
         MED,
+        "metallb.io/ip-allocated-from-pool",
         "metallb.io/pool",
         "purelb.io/x",
         "a.io/b",

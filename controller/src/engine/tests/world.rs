@@ -52,6 +52,8 @@ pub(super) struct World {
     next_version: u64,
     pub(super) controllers: Vec<Option<Controller>>,
     pub(super) events: Vec<Event>,
+    /// What was told of refused objects.
+    pub(super) refused: Vec<String>,
     /// Writes that changed a claim or a Service.
     pub(super) writes: usize,
     /// Writes that changed the status of another object.
@@ -92,6 +94,7 @@ impl World {
             next_version: 1,
             controllers: Vec::new(),
             events: Vec::new(),
+            refused: Vec::new(),
             writes: 0,
             status_writes: 0,
             uses: BTreeSet::new(),
@@ -163,6 +166,10 @@ impl World {
             match output {
                 Output::Write { ticket, write } => controller.unsent.push_back((ticket, write)),
                 Output::Event(event) => self.events.push(event),
+                Output::Refused { object, reason, .. } => {
+                    self.refused.push(format!("{object}: {reason}"));
+                }
+                Output::InForce(object) => self.refused.push(format!("{object}: in force")),
             }
         }
     }

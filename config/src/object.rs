@@ -155,12 +155,23 @@ impl std::error::Error for DecodeProblem {}
 /// Converts a document of a known kind. Which kind it is, the caller has read from `apiVersion`
 /// and `kind` ([`Kind::from_manifest`]).
 pub fn decode(kind: Kind, value: Value) -> Result<Object, DecodeProblem> {
-    decode_noting(kind, value).map(|(object, _unknown)| object)
+    let mut unknown = Unknown::PassedOver;
+    convert(kind, value, &mut unknown)
 }
 
 /// The same, and the paths of fields of a Kubernetes kind that are not known here and were passed
 /// over, such as `spec.externalTraficPolicy`. What only an API server writes is left out.
 pub fn decode_noting(kind: Kind, value: Value) -> Result<(Object, Vec<String>), DecodeProblem> {
+    let mut unknown = Unknown::Noted(Vec::new());
+    let object = convert(kind, value, &mut unknown)?;
+    let paths = match unknown {
+        Unknown::PassedOver => Vec::new(),
+        Unknown::Noted(paths) => paths,
+    };
+    Ok((object, paths))
+}
+
+fn convert(kind: Kind, value: Value, unknown: &mut Unknown) -> Result<Object, DecodeProblem> {
     let object = object_ref(kind, &value);
     let problem = |faults| DecodeProblem {
         kind,
@@ -174,10 +185,8 @@ pub fn decode_noting(kind: Kind, value: Value) -> Result<(Object, Vec<String>), 
             return Err(problem(faults));
         }
     }
-    let mut unknown = Unknown::default();
-    let built = build(kind, &reference, value, &mut unknown);
-    let object = built.map_err(|fault| problem(vec![fault]))?;
-    Ok((object, unknown.paths))
+    let built = build(kind, &reference, value, unknown);
+    built.map_err(|fault| problem(vec![fault]))
 }
 
 fn object_ref(kind: Kind, value: &Value) -> Result<ObjectRef, FieldFault> {
@@ -255,14 +264,19 @@ fn with_timed_conditions(mut service: Value) -> Value {
     service
 }
 
-/// Fields of Kubernetes' kinds that were passed over.
-#[derive(Default)]
-struct Unknown {
-    paths: Vec<String>,
+/// Fields of Kubernetes' kinds that are not known here.
+enum Unknown {
+    /// Nobody asks for them.
+    PassedOver,
+    /// Their paths.
+    Noted(Vec<String>),
 }
 
 impl Unknown {
     fn parse<T: DeserializeOwned>(&mut self, value: Value) -> Result<T, FieldFault> {
+        let Self::Noted(paths) = self else {
+            return parse(value);
+        };
         let mut track = Track::new();
         let source = serde_path_to_error::Deserializer::new(value, &mut track);
         let parsed = serde_ignored::deserialize(source, |path| {
@@ -270,7 +284,7 @@ impl Unknown {
             let of_servers = path.split(['.', '[']).next() == Some("status")
                 || path.starts_with("metadata.managedFields");
             if !of_servers {
-                self.paths.push(path);
+                paths.push(path);
             }
         });
         parsed.map_err(|error| FieldFault::malformed(&track.path().to_string(), &error))
@@ -293,6 +307,10 @@ fn field_path(path: &Path<'_>) -> String {
 }
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, FieldFault> {
+    // Keeping track of the path costs more than the rest, and almost every object is well-formed.
+    if let Ok(parsed) = T::deserialize(&value) {
+        return Ok(parsed);
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         FieldFault::malformed(&path, error.inner())

@@ -83,6 +83,19 @@ pub enum InvalidReason {
     Refused,
 }
 
+/// The version that the update of a claim rests on; without one it would be a write past every other.
+pub(crate) fn version_of_update<'a>(
+    object: &ObjectRef,
+    claim: &'a IPAllocation,
+) -> Result<&'a str, WriteError> {
+    let version = claim.metadata.resource_version.as_deref();
+    version.ok_or_else(|| WriteError::Invalid {
+        object: object.clone(),
+        field: "metadata.resourceVersion",
+        reason: InvalidReason::Required,
+    })
+}
+
 /// What stands in the way of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum UnavailableCause {

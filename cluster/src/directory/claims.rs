@@ -13,7 +13,7 @@ use super::Directory;
 use super::compose::merge_reservation;
 use super::record::UNWRITTEN;
 use super::store::{Verdict, random_uuid};
-use crate::writer::{InvalidReason, UnavailableCause, WriteError};
+use crate::writer::{InvalidReason, UnavailableCause, WriteError, version_of_update};
 
 impl Directory {
     pub(crate) async fn create_allocation(
@@ -47,15 +47,7 @@ impl Directory {
     ) -> Result<IPAllocation, WriteError> {
         let object = name_of(claim)?;
         self.may_write(&object)?;
-        let version = claim
-            .metadata
-            .resource_version
-            .clone()
-            .ok_or(WriteError::Invalid {
-                object: object.clone(),
-                field: "metadata.resourceVersion",
-                reason: InvalidReason::Required,
-            })?;
+        let version = version_of_update(&object, claim)?.to_owned();
         let uid = claim.metadata.uid.clone();
         let mut value = encode(&object, claim)?;
         let reserved = self.reservation(&object).is_some();

@@ -26,7 +26,7 @@ use crate::calls::{CallOutcome, Verb};
 use crate::source::Role;
 use crate::writer::{
     Drain, Event, FinalizerChange, InvalidReason, SPEAKER_KEY_SECRET, ServiceStatusPatch,
-    UnavailableCause, WriteError,
+    UnavailableCause, WriteError, version_of_update,
 };
 
 /// RFC 7396.
@@ -64,13 +64,7 @@ impl Kubernetes {
         claim: &IPAllocation,
     ) -> Result<IPAllocation, WriteError> {
         let object = claim_ref(claim.metadata.name.as_deref().unwrap_or_default())?;
-        if claim.metadata.resource_version.is_none() {
-            return Err(WriteError::Invalid {
-                object,
-                field: "metadata.resourceVersion",
-                reason: InvalidReason::Required,
-            });
-        }
+        let version = version_of_update(&object, claim)?;
         // A claim has no field that is not known here, and no writer beside us but its maker. What is
         // absent has to be taken away, so absent parts are nulls of a merge patch.
         let mut value = encode(&object, claim)?;
@@ -82,7 +76,7 @@ impl Kubernetes {
         }
         let patch = json!({
             "metadata": {
-                "resourceVersion": claim.metadata.resource_version,
+                "resourceVersion": version,
                 "uid": claim.metadata.uid,
             },
             "spec": value["spec"],

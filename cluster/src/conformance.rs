@@ -32,6 +32,10 @@ pub trait Ground: Sync {
     fn controller(&self) -> Cluster;
     /// A speaker's view of the place.
     fn speaker(&self) -> Cluster;
+    /// A view for which nothing is refused, where the others have the rights of their processes.
+    fn person(&self) -> Cluster {
+        self.controller()
+    }
     /// Somebody makes an object what `manifest` says.
     fn apply(&self, manifest: &Value) -> impl Future<Output = ()> + Send;
     /// Somebody deletes an object.

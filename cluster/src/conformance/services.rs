@@ -223,12 +223,16 @@ pub async fn a_status_of_our_kinds_is_merged(ground: &impl Ground) {
 
 /// The same Speaker object again is no write.
 pub async fn a_speaker_object_is_written_when_it_differs(ground: &impl Ground) {
-    let speaker = ground.speaker();
-    let mut seen = Seen::new(&ground.controller(), &[Kind::Speaker]);
-    let writer = speaker.writer();
-    for name in ["node-1", "node-1", "node-2"] {
+    let (speaker, person) = (ground.speaker(), ground.person());
+    let mut seen = Seen::new(&person, &[Kind::Speaker]);
+    // The last one shows that the others have been seen; no speaker may write that of another node.
+    for (by, name) in [
+        (&speaker, "node-1"),
+        (&speaker, "node-1"),
+        (&person, "node-2"),
+    ] {
         let object = Speaker::new(name, Default::default());
-        writer
+        by.writer()
             .apply_speaker(&object)
             .await
             .expect("a speaker writes its object");
@@ -263,7 +267,7 @@ pub async fn the_speaker_key_is_made_once(ground: &impl Ground) {
 pub async fn a_drain_mark_is_seen_on_the_node(ground: &impl Ground) {
     ground.apply(&node("node-1")).await;
     let mut seen = Seen::new(&ground.speaker(), &[Kind::Node]);
-    let writer = ground.controller().writer();
+    let writer = ground.person().writer();
     let name: NodeName = "node-1".parse().expect("a name");
     for (drain, mark) in [(Drain::Begin, true), (Drain::End, false)] {
         writer

@@ -3,7 +3,7 @@
 //!
 //! The back end has the rights of the account that a controller or a speaker has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -76,16 +76,11 @@ impl Place {
         Ok(place)
     }
 
-    fn cluster(&self, role: Role) -> Cluster {
-        let (kubeconfig, node) = match role {
-            Role::Controller => (&self.controller, None),
-            Role::Speaker => (&self.speaker, NODE.parse().ok()),
-            Role::Reader => (&self.person, None),
-        };
+    fn cluster(&self, role: Role, kubeconfig: &Path) -> Cluster {
         Cluster::kubernetes(KubernetesOptions {
-            kubeconfig: Some(kubeconfig.clone()),
+            kubeconfig: Some(kubeconfig.to_owned()),
             namespace: Some(SYSTEM.to_owned()),
-            node,
+            node: (role == Role::Speaker).then(|| NODE.parse().ok()).flatten(),
             ..KubernetesOptions::new(role)
         })
     }
@@ -127,11 +122,15 @@ async fn apply(api: &Api<DynamicObject>, manifest: &Value) -> DynamicObject {
 
 impl Ground for Place {
     fn controller(&self) -> Cluster {
-        self.cluster(Role::Controller)
+        self.cluster(Role::Controller, &self.controller)
     }
 
     fn speaker(&self) -> Cluster {
-        self.cluster(Role::Speaker)
+        self.cluster(Role::Speaker, &self.speaker)
+    }
+
+    fn person(&self) -> Cluster {
+        self.cluster(Role::Controller, &self.person)
     }
 
     async fn apply(&self, manifest: &Value) {

@@ -26,8 +26,7 @@ mod pods;
 mod processes;
 mod reach;
 
-use std::cell::OnceCell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -49,9 +48,11 @@ use crate::process::Daemon;
 pub(crate) struct KubeLab {
     ringbolt: Ringbolt,
     assets: Assets,
-    shared: OnceCell<ControlPlane>,
-    conformance: OnceCell<ControlPlane>,
-    served: OnceCell<Served>,
+    shared: OnceLock<ControlPlane>,
+    conformance: OnceLock<ControlPlane>,
+    served: OnceLock<Served>,
+    /// Held while a shared plane is started.
+    starting: Mutex<()>,
 }
 
 /// Where the pods of a control plane are that are on no node of a lab.
@@ -69,9 +70,10 @@ impl KubeLab {
         Self {
             ringbolt,
             assets,
-            shared: OnceCell::new(),
-            conformance: OnceCell::new(),
-            served: OnceCell::new(),
+            shared: OnceLock::new(),
+            conformance: OnceLock::new(),
+            served: OnceLock::new(),
+            starting: Mutex::new(()),
         }
     }
 
@@ -97,6 +99,7 @@ impl KubeLab {
     /// The control plane of all scenarios about what a controller does with Services. They stop it for a moment
     /// at most, and name their namespaces and pools so that no other scenario means them.
     pub(crate) fn served(&self) -> Result<&Served> {
+        let turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.served.get().is_none() {
             let plane = self.fresh("served", &Options::default())?;
             let kubeconfig = plane.pod_kubeconfig(CONTROLLER, NODE)?;
@@ -105,6 +108,7 @@ impl KubeLab {
             let controller = Mutex::new(controller);
             self.served.set(Served { controller, plane }).ok();
         }
+        drop(turn);
         let served = self.served.get().context("it was started")?;
         let controller = served.controller.lock();
         controller
@@ -115,13 +119,15 @@ impl KubeLab {
 
     fn started<'a>(
         &self,
-        plane: &'a OnceCell<ControlPlane>,
+        plane: &'a OnceLock<ControlPlane>,
         name: &str,
     ) -> Result<&'a ControlPlane> {
+        let turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         if plane.get().is_none() {
             let started = self.fresh(name, &Options::default())?;
             plane.set(started).ok();
         }
+        drop(turn);
         plane.get().context("it was started")
     }
 

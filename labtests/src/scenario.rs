@@ -7,16 +7,16 @@ mod kubernetes;
 mod lab_itself;
 mod operations;
 mod privileges;
+mod runner;
 mod segment;
 mod standalone;
 mod tale;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::diag;
 use crate::kubelab::{Assets, KubeLab};
@@ -28,6 +28,7 @@ use crate::process::NotHere;
 use crate::rack::Rack;
 use crate::router::{Router, RouterKind};
 use crate::story::{Story, require_router, start_router};
+use runner::{End, Runner};
 
 /// One test in a lab. Its name is a sentence.
 pub(crate) struct Scenario {
@@ -66,32 +67,58 @@ impl Kind {
     }
 }
 
-/// Those on Kubernetes come last and together: they share a control plane.
-fn all() -> impl Iterator<Item = Kind> {
-    let namespaces = [
-        lab_itself::SCENARIOS,
-        announcing::SCENARIOS,
-        segment::SCENARIOS,
-        operations::SCENARIOS,
-        privileges::SCENARIOS,
-        standalone::SCENARIOS,
-        tale::SCENARIOS,
-    ];
-    let kubernetes = [lab_itself::ON_KUBERNETES, tale::ON_KUBERNETES];
-    let kubernetes = kubernetes::SCENARIOS.iter().copied().chain(kubernetes);
-    let namespaces = namespaces.into_iter().flatten().map(Kind::Namespaces);
-    namespaces.chain(kubernetes.flatten().map(Kind::Kubernetes))
+/// The scenarios by how they can be run.
+struct Lists {
+    /// One after the other, with the machine to themselves: they measure time.
+    alone: Vec<Kind>,
+    /// One after the other, beside others.
+    sharing: Vec<Kind>,
+    /// Beside any other.
+    apart: Vec<Kind>,
+}
+
+impl Lists {
+    fn chosen(flags: &Flags) -> Self {
+        let namespaces = [
+            lab_itself::SCENARIOS,
+            announcing::SCENARIOS,
+            segment::SCENARIOS,
+            operations::SCENARIOS,
+            privileges::SCENARIOS,
+            standalone::SCENARIOS,
+            tale::SCENARIOS,
+        ];
+        let want = |kind: &Kind| flags.want(kind.name());
+        let kubernetes = |lists: &[&'static [KubeScenario]]| -> Vec<Kind> {
+            let all = lists.iter().copied().flatten().map(Kind::Kubernetes);
+            all.filter(want).collect()
+        };
+        let namespaces = namespaces.into_iter().flatten().map(Kind::Namespaces);
+        let mut alone: Vec<Kind> = namespaces.filter(want).collect();
+        alone.extend(kubernetes(&[
+            lab_itself::ON_KUBERNETES,
+            tale::ON_KUBERNETES,
+        ]));
+        Self {
+            alone,
+            sharing: kubernetes(kubernetes::SHARING),
+            apart: kubernetes(kubernetes::APART),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Kind> {
+        let all = self.alone.iter().chain(&self.sharing).chain(&self.apart);
+        all.copied()
+    }
 }
 
 /// `labtests run`.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let flags = Flags::parse(args)?;
-    let chosen: Vec<Kind> = all()
-        .filter(|scenario| flags.want(scenario.name()))
-        .collect();
+    let lists = Lists::chosen(&flags);
     if flags.list {
-        chosen
-            .iter()
+        lists
+            .all()
             .for_each(|scenario| println!("{}", scenario.name()));
         return Ok(ExitCode::SUCCESS);
     }
@@ -99,49 +126,20 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let kubelab = flags.kubelab.map(Assets::at).transpose()?;
     let kubelab = kubelab.map(|assets| KubeLab::new(ringbolt.clone(), assets));
     netns::catch_interrupts();
-    let mut failed = Vec::new();
-    let mut skipped = 0_usize;
     let started = Instant::now();
-    for scenario in &chosen {
-        crate::lab::check_interrupted()?;
-        let name = scenario.name();
-        if kubelab.is_none() && matches!(scenario, Kind::Kubernetes(_)) {
-            println!(
-                "scenario {name} SKIPPED: the programs of Kubernetes are not there (cargo xtask setup kubelab)"
-            );
-            skipped += 1;
-            continue;
-        }
-        let began = Instant::now();
-        println!("scenario {name} …");
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            scenario.run(&ringbolt, kubelab.as_ref())
-        }));
-        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("it panicked; see above")));
-        let took = began.elapsed().as_secs_f64();
-        match outcome {
-            Ok(()) => println!("scenario {name} ok ({took:.1} s)"),
-            Err(error) if is_not_here(&error) => {
-                println!("scenario {name} SKIPPED: {error:#}");
-                skipped += 1;
-            }
-            Err(error) => {
-                println!("scenario {name} FAILED ({took:.1} s): {error:#}");
-                failed.push(name);
-            }
-        }
-    }
-    if let (Some(kubelab), true) = (kubelab, failed.is_empty()) {
+    let ended = Runner::new(&ringbolt, kubelab.as_ref()).run(&lists)?;
+    let count = |wanted| ended.iter().filter(|end| **end == wanted).count();
+    let (passed, failed) = (count(End::Passed), count(End::Failed));
+    let skipped = count(End::Skipped);
+    if let (Some(kubelab), 0) = (kubelab, failed) {
         kubelab.succeeded();
     }
-    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
-    let passed = chosen.len() - failed.len() - skipped;
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!(
-        "test result: {verdict}. {passed} passed; {} failed; {skipped} ignored; finished in {:.0} s",
-        failed.len(),
+        "test result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; finished in {:.0} s",
         started.elapsed().as_secs_f64()
     );
-    Ok(if failed.is_empty() {
+    Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

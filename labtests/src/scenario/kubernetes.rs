@@ -13,17 +13,22 @@ mod rendered;
 mod rights;
 mod rules;
 
-pub(super) const SCENARIOS: &[&[KubeScenario]] = &[
+/// On planes that several share, one after the other.
+pub(super) const SHARING: &[&[KubeScenario]] = &[
     plane_itself::SCENARIOS,
     conformance::SCENARIOS,
     definitions::SCENARIOS,
     manifests::SCENARIOS,
-    access::SCENARIOS,
-    rights::SCENARIOS,
-    guide::SCENARIOS,
     rules::SCENARIOS,
+];
+
+/// Each on a plane of its own, the longest first.
+pub(super) const APART: &[&[KubeScenario]] = &[
     rules::FAULTS,
     rules::TERMS,
     rules::OUTAGES,
     rules::LAST_VIEW,
+    rights::SCENARIOS,
+    guide::SCENARIOS,
+    access::SCENARIOS,
 ];

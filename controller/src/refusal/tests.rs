@@ -37,7 +37,7 @@ fn a_pool_is_refused_where_it_was_named_or_implied() {
     let pool: PoolName = "front".parse().unwrap();
     let paused = Refusal::PoolPaused { pool: pool.clone() };
     let metallb = json!({ "metallb.io/address-pool": "front" });
-    let named = spelling(metallb.clone(), json!({ "loadBalancerIP": "10.1.1.2" }));
+    let named = spelling(metallb, json!({ "loadBalancerIP": "10.1.1.2" }));
     let field = "metadata.annotations[metallb.io/address-pool]";
     for refusal in [
         paused.clone(),

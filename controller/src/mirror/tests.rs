@@ -165,7 +165,6 @@ fn only_writes_and_reads_confirm() {
     );
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is what the mirror takes")]
 /// Whether it is this very object and no copy.
 fn is_kept(mirror: &Mirror<(), Thing>, object: Option<&Arc<Thing>>) -> bool {
     mirror.get(&()).map(Arc::as_ptr) == object.map(Arc::as_ptr)

@@ -42,7 +42,7 @@ pub(crate) fn create(name: &str) -> Result<PathBuf> {
     let folder = tempfile::Builder::new()
         .prefix(&prefix)
         .permissions(Permissions::from_mode(0o755))
-        .tempdir_in(&parent)
+        .tempdir_in(parent)
         .with_context(|| format!("a folder in {}", parent.display()))?;
     Ok(folder.keep())
 }

@@ -17,7 +17,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, PostParams};
 
 use super::originate::percentile;
-use super::report::{Line, Reference, Target};
+use super::report::{self, Line, Reference, Target};
 use super::usage;
 use crate::kubelab::{Assets, User};
 use crate::node::Ringbolt;
@@ -50,6 +50,7 @@ pub(super) fn run(
         lines.push(controller(&stage, count)?);
     }
     lines.extend(measured(route::measure(&mut stage, ringbolt)));
+    stage.clear()?;
     for (count, turns) in BURSTS {
         say(&format!("{count} Services wait for a pool"));
         lines.extend(measured(burst::waiting(
@@ -63,12 +64,14 @@ pub(super) fn run(
     Ok(lines)
 }
 
-/// What was measured before is not lost with a case that fails.
+/// What was measured is told at once, and not lost with a later case that fails.
 fn measured(case: Result<Vec<Line>>) -> Vec<Line> {
-    case.unwrap_or_else(|error| {
+    let lines = case.unwrap_or_else(|error| {
         println!("        not measured: {error:#}");
         Vec::new()
-    })
+    });
+    report::print(&lines);
+    lines
 }
 
 /// The controller's memory after it has held so many.

@@ -61,7 +61,7 @@ impl Line {
 
 pub(super) fn print(lines: &[Line]) {
     println!(
-        "{:<22} {:<10} {:>12} {:>12}  {:<18} {:>6}  {:<12} met",
+        "{:<27} {:<10} {:>12} {:>12}  {:<18} {:>6}  {:<12} met",
         "case", "metric", "ours", "reference", "reference is", "ratio", "target"
     );
     for line in lines {
@@ -81,7 +81,7 @@ pub(super) fn print(lines: &[Line]) {
         );
         let ratio = line.ratio().map(|ratio| format!("{ratio:.2}"));
         println!(
-            "{:<22} {:<10} {ours:>12} {reference:>12}  {name:<18} {:>6}  {target:<12} {}",
+            "{:<27} {:<10} {ours:>12} {reference:>12}  {name:<18} {:>6}  {target:<12} {}",
             line.case,
             line.metric,
             ratio.as_deref().unwrap_or("-"),

@@ -237,6 +237,10 @@ pub(crate) struct UninstallArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Work beside a controller that is still at work, which may take addresses away and put back
+    /// what the command takes away
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use ringbolt_cluster::{
-    FinalizerChange, Listing, Part, Role, ServiceStatusPatch, WriteError, Writer,
+    Cluster, FinalizerChange, Listing, Part, Role, ServiceStatusPatch, Trouble, WriteError, Writer,
 };
 use ringbolt_config::api::condition::{ConditionStatus, set_condition};
 use ringbolt_config::api::{IPAddressPool, IPAllocation};
@@ -24,6 +25,8 @@ use crate::{out, runtime};
 
 /// How often an object that somebody else changes meanwhile is read again.
 const TRIES: u32 = 5;
+/// How long a controller that was told to stop may take: its pod's grace period.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: UninstallArgs) -> Result<Verdict> {
     let source = Source::new(args.source, Role::Controller)?;
@@ -42,6 +45,12 @@ pub(crate) fn run(args: UninstallArgs) -> Result<Verdict> {
     runtime::build()?.block_on(async {
         let cluster = source.clone().open();
         let listing = source::read(&cluster).await?;
+        if is_incomplete(&listing) && !args.force {
+            bail!("not everything of Ringbolt can be seen; --force frees what can");
+        }
+        if mode == Mode::Act && !args.force {
+            nobody_works(&cluster).await?;
+        }
         let leaving = Leaving {
             writer: cluster.writer(),
             mode,
@@ -61,6 +70,43 @@ pub(crate) fn run(args: UninstallArgs) -> Result<Verdict> {
         // With a new connection: what is shown is what is so after all writes.
         Ok(look_back(&source::read(&source.open()).await?))
     })
+}
+
+/// Says what kinds could not be read, and whether something of ours may be among them. Kinds that are
+/// gone with their definitions have no objects.
+fn is_incomplete(listing: &Listing) -> bool {
+    let mut incomplete = false;
+    for problem in listing.problems.iter() {
+        match problem.trouble {
+            Trouble::NotServed { .. } => {}
+            Trouble::Unreachable { .. }
+            | Trouble::NoUsableAnswer { .. }
+            | Trouble::Forbidden { .. }
+            | Trouble::ReaderStopped { .. } => incomplete = true,
+            // What is wrong with one object does not hide it.
+            _ => continue,
+        }
+        out::complain(&problem.to_string());
+    }
+    incomplete
+}
+
+/// A controller that sees a pool go takes its addresses away, so that none may be at work before the
+/// first finalizer goes.
+async fn nobody_works(cluster: &Cluster) -> Result<()> {
+    let seconds = PATIENCE.as_secs();
+    let seen = |who: &str| {
+        out::text(&format!(
+            "controller {who} is at work; waiting up to {seconds} s for its end"
+        ));
+    };
+    match cluster.wait_for_no_leader(PATIENCE, seen).await? {
+        None => Ok(()),
+        Some(who) => bail!(
+            "controller {who} is at work: delete its Deployment, then run the command again (nothing was changed; \
+             --force works beside it)"
+        ),
+    }
 }
 
 /// Whether somebody has put back what was taken, and what else there is of ours.

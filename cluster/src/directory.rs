@@ -24,6 +24,7 @@ use std::time::Duration;
 use ringbolt_config::{Kind, NodeName, Object, ObjectRef};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::hub::{Hub, Subscription};
 use crate::source::{
@@ -211,6 +212,13 @@ impl Directory {
 
     pub(crate) async fn lead(&self) -> Leadership {
         leadership::lead(&self.settings.state).await
+    }
+
+    /// The lock does not say who holds it.
+    pub(crate) async fn wait_for_no_leader(&self, patience: Duration) -> Option<String> {
+        let led = timeout(patience, self.lead()).await;
+        led.is_err()
+            .then(|| "a controller of this directory".to_owned())
     }
 
     pub(crate) fn announce_presence(&self, node: &NodeName) -> Presence {

@@ -222,6 +222,17 @@ impl Kubernetes {
         leadership::lead(&self.api).await
     }
 
+    pub(crate) async fn wait_for_no_leader(
+        &self,
+        patience: Duration,
+        seen: impl FnOnce(&str),
+    ) -> Result<Option<String>, ReadError> {
+        let waited = leadership::leader::wait_for_none(&self.api, patience, seen).await;
+        waited.map_err(|error| ReadError::LeaseUnread {
+            message: error.to_string().into(),
+        })
+    }
+
     /// The DaemonSet sees to it that a node has one speaker; there is nothing to announce.
     pub(crate) fn announce_presence(&self) -> Presence {
         let (_tell, state) = watch::channel(PresenceState::Announced);
@@ -257,6 +268,11 @@ impl Kubernetes {
                         // Kinds about which there is such an answer are not waited for.
                         let refused = self.api.outlook.refused();
                         missing.retain(|kind| !refused.contains_key(kind));
+                        // Which Secrets are read, these say.
+                        let mut naming = [Kind::BGPPeer, Kind::BGPPeerTemplate].iter();
+                        if naming.any(|kind| refused.contains_key(kind)) {
+                            missing.remove(&Kind::Secret);
+                        }
                     }
                 }
             }

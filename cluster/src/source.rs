@@ -190,6 +190,19 @@ impl Cluster {
         }
     }
 
+    /// Waits until no controller is at work, at most for `patience`; who still is then. Tells `seen`, once,
+    /// whom it waits for. A controller that takes no turns is not seen.
+    pub async fn wait_for_no_leader(
+        &self,
+        patience: Duration,
+        seen: impl FnOnce(&str),
+    ) -> Result<Option<String>, ReadError> {
+        match &self.back_end {
+            BackEnd::Directory(directory) => Ok(directory.wait_for_no_leader(patience).await),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.wait_for_no_leader(patience, seen).await,
+        }
+    }
+
     /// Lets others see that the speaker of this node lives, until the returned guard is dropped or
     /// the process ends, however it does. Call inside a tokio runtime.
     pub fn announce_presence(&self, node: &NodeName) -> Presence {
@@ -371,6 +384,12 @@ pub enum ReadError {
     #[error("the API server shows nothing: {message}")]
     NothingShown {
         /// What it said to one of the questions.
+        message: Box<str>,
+    },
+    /// Whether a controller is at work cannot be seen.
+    #[error("the lease of the controllers cannot be read: {message}")]
+    LeaseUnread {
+        /// What the API server said.
         message: Box<str>,
     },
     /// The API server has not shown everything in time.

@@ -1,7 +1,7 @@
 //! What is left of a cluster that Ringbolt leaves.
 
 use ringbolt_cluster::Cluster;
-use ringbolt_cluster::fake::FakeApi;
+use ringbolt_cluster::fake::{FakeApi, Fault, On, Refusal};
 use serde_json::{Value, json};
 
 use super::*;
@@ -53,6 +53,61 @@ async fn a_controller_that_is_still_at_work_is_noticed() {
     assert_eq!(waiting, [pool(), service("web")]);
     uninstall(&api, Mode::Act, Addresses::Keep).await;
     assert_eq!(waiting_for_us(&listing(&api).await), []);
+}
+
+/// Services that carry our finalizer hang when somebody deletes the definitions first, and this is the
+/// command that frees them.
+#[tokio::test]
+async fn services_are_freed_after_the_definitions_are_gone() {
+    let api = FakeApi::new();
+    installed(&api);
+    let late = service("late");
+    api.apply(&json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "late", "namespace": "default"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+    }));
+    let writer = api.cluster_of(Role::Controller).writer();
+    let key = ServiceKey::new("default", "late").unwrap();
+    let seen = writer.get_service(&key).await.unwrap();
+    let given = ServiceStatusPatch {
+        ingress: Part::Set(vec!["192.0.2.2".parse().unwrap()]),
+        finalizer: FinalizerChange::Add,
+        allocated_from: Part::Set(Some("public".parse().unwrap())),
+        ..parting(&seen, Addresses::Keep, &BTreeSet::new()).1
+    };
+    writer.patch_service_status(given).await.unwrap();
+    assert!(finalizers(&api, &late).is_some());
+    for kind in Kind::ALL.iter().filter(|kind| kind.is_ours()) {
+        let missing = Refusal::not_found(kind.plural());
+        api.inject(On::kind(kind.plural()), Fault::Refuse(missing));
+    }
+    let seen = listing(&api).await;
+    assert!(!is_incomplete(&seen), "{:?}", seen.problems);
+    assert_eq!(uninstall(&api, Mode::Act, Addresses::Keep).await, 0);
+    assert_eq!(finalizers(&api, &late), None);
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_not_taken_for_absent() {
+    let api = FakeApi::new();
+    installed(&api);
+    let refusal = Fault::Refuse(Refusal::forbidden());
+    api.inject(On::kind(Kind::IPAllocation.plural()), refusal);
+    assert!(is_incomplete(&listing(&api).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_changed_beside_a_controller_at_work() {
+    let api = FakeApi::new();
+    installed(&api);
+    let controller = api.cluster_of(Role::Controller);
+    let leadership = controller.lead().await;
+    let person = api.cluster_of(Role::Controller);
+    let refused = nobody_works(&person).await.unwrap_err().to_string();
+    assert!(refused.contains("delete its Deployment"), "{refused}");
+    leadership.step_down().await;
+    nobody_works(&person).await.unwrap();
 }
 
 /// A cluster with a pool, a Service of ours, one of somebody else, and a reservation; the uid of ours.

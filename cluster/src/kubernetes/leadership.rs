@@ -26,6 +26,7 @@ use super::{Api, Election};
 use crate::calls::{CallOutcome, Verb};
 use crate::source::Leadership;
 
+pub(super) mod leader;
 #[cfg(test)]
 mod tests;
 
@@ -376,8 +377,7 @@ impl Candidate {
     }
 
     fn path(&self) -> String {
-        let namespace = self.api.namespace();
-        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")
+        lease_path(&self.api.namespace())
     }
 
     fn lock(&self) -> Option<LeaseLock> {
@@ -425,6 +425,10 @@ fn refusal(status: &kube::core::Status) -> CallOutcome {
 
 fn understood(bytes: &[u8]) -> Result<Lease, CallError> {
     serde_json::from_slice(bytes).map_err(|error| CallError::NotUnderstood(error.to_string()))
+}
+
+fn lease_path(namespace: &str) -> String {
+    format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")
 }
 
 fn holder(lease: &Lease) -> Option<&String> {

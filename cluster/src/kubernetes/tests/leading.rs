@@ -192,6 +192,46 @@ async fn a_lease_that_must_not_be_touched_keeps_a_candidate_waiting() {
     let _leadership = leads(&cluster).await;
 }
 
+/// Waits for the end of a controller's work; who works still, and whom it said it waits for.
+async fn waited(cluster: &Cluster) -> (Option<String>, Vec<String>) {
+    let mut told = Vec::new();
+    let seen = |who: &str| told.push(who.to_owned());
+    let still = cluster.wait_for_no_leader(s(30), seen).await;
+    (still.expect("the lease can be read"), told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_sees_a_controller_at_work_and_its_orderly_end() {
+    let fake = FakeApi::new();
+    let (cluster, person) = (
+        fake.cluster_of(Role::Controller),
+        fake.cluster_of(Role::Reader),
+    );
+    let began = Instant::now();
+    assert_eq!(waited(&person).await, (None, vec![]), "no lease at all");
+    let leadership = leads(&cluster).await;
+    let (still, told) = waited(&person).await;
+    assert_eq!(told, [still.expect("it renews")]);
+    let ends = async {
+        tokio::time::sleep(s(3)).await;
+        leadership.step_down().await;
+    };
+    let before = began.elapsed();
+    let ((still, told), ()) = tokio::join!(waited(&person), ends);
+    assert_eq!((still, told.len()), (None, 1));
+    assert!(began.elapsed() - before <= s(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_does_not_wait_for_a_dead_controller() {
+    let fake = FakeApi::new();
+    lease(&fake, &held_by_another());
+    let began = Instant::now();
+    let (still, told) = waited(&fake.cluster_of(Role::Reader)).await;
+    assert_eq!((still, told), (None, vec!["another".to_owned()]));
+    assert!(began.elapsed() < s(10));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_follower_leads_within_three_seconds_of_an_orderly_end() {
     let fake = FakeApi::new();

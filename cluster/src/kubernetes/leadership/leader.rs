@@ -1,0 +1,64 @@
+//! Whether a controller is at work, for commands that must not work beside one.
+//!
+//! Goes by what the lease does and not by the times in it: the clock of this machine may be far from the
+//! holder's. Knows nothing of controllers that take no turns (`--leader-election off`).
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use tokio::time::{Instant, sleep};
+
+use super::super::call::{Call, CallError};
+use super::{Api, TICK, holder, lease_path};
+use crate::calls::{CallOutcome, Verb};
+
+/// How often the lease is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// A holder that lives renews within a tick; one that has not for this long is dead.
+const DEAD: Duration = TICK.saturating_add(Duration::from_secs(2));
+
+/// Waits until no controller renews the lease; after `patience`, who still does. Tells `seen` once whom it
+/// waits for.
+pub(in crate::kubernetes) async fn wait_for_none(
+    api: &Api,
+    patience: Duration,
+    seen: impl FnOnce(&str),
+) -> Result<Option<String>, CallError> {
+    let started = Instant::now();
+    let mut seen = Some(seen);
+    let mut last: Option<(Option<String>, Instant)> = None;
+    loop {
+        let Some((name, version)) = look(api).await? else {
+            return Ok(None);
+        };
+        let since = match &last {
+            Some((before, since)) if *before == version => *since,
+            _ => Instant::now(),
+        };
+        last = Some((version, since));
+        if since.elapsed() >= DEAD {
+            return Ok(None);
+        }
+        if started.elapsed() >= patience {
+            return Ok(Some(name));
+        }
+        if let Some(seen) = seen.take() {
+            seen(&name);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Who holds the lease, and its version; nobody after an orderly end.
+async fn look(api: &Api) -> Result<Option<(String, Option<String>)>, CallError> {
+    let get = Call::new(Verb::Get, "leases", lease_path(&api.namespace()));
+    let bytes = match api.bytes(&get).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.outcome() == CallOutcome::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let lease: Lease = serde_json::from_slice(&bytes)
+        .map_err(|error| CallError::NotUnderstood(error.to_string()))?;
+    let name = holder(&lease).filter(|name| !name.is_empty()).cloned();
+    Ok(name.map(|name| (name, lease.metadata.resource_version)))
+}

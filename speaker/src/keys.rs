@@ -131,6 +131,13 @@ pub(crate) struct KeySource {
     problem: Option<KeyProblem>,
 }
 
+/// What is shown of a [`KeySource`] at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyState {
+    ids: Vec<u32>,
+    problem: Option<String>,
+}
+
 impl KeySource {
     /// Keys of a file, or of the Secret where none is named.
     pub(crate) fn new(file: Option<PathBuf>) -> Self {
@@ -166,6 +173,14 @@ impl KeySource {
     /// What is wrong at present.
     pub(crate) fn problem(&self) -> Option<&KeyProblem> {
         self.problem.as_ref()
+    }
+
+    /// All of this that is shown, for comparison.
+    pub(crate) fn state(&self) -> KeyState {
+        KeyState {
+            ids: self.ids.clone(),
+            problem: self.problem.as_ref().map(ToString::to_string),
+        }
     }
 
     /// Ids of the ring in force, ascending.

@@ -20,6 +20,7 @@
 
 pub mod desired;
 pub mod diff;
+mod fingerprint;
 pub mod index;
 pub mod keys;
 mod layer2;

@@ -23,6 +23,7 @@ use ringbolt_l2::announcer::Claimable;
 
 use crate::desired::{self, LocalConfig, Selection, Withheld};
 use crate::diff::{Owner, RouteChange, RouteTable, ShareChange, ShareTable, Wanted};
+use crate::fingerprint::fingerprint;
 use crate::index::{Index, NodeChange};
 use crate::peers::{self, Identity, PeerProblem};
 use crate::settings::{ExcludeLabel, Settings};
@@ -83,6 +84,7 @@ pub struct Planner {
     /// Where the Secret with the keys is.
     key_namespace: Arc<str>,
     last_good: LastGood,
+    fingerprint: String,
     problems: Vec<Problem>,
     peer_problems: Vec<(PeerName, PeerProblem)>,
     local: LocalConfig,
@@ -112,6 +114,7 @@ impl Planner {
             snapshot: Snapshot::default(),
             key_namespace: SPEAKER_KEY_NAMESPACE.into(),
             last_good: LastGood::default(),
+            fingerprint: String::new(),
             problems: Vec::new(),
             peer_problems: Vec::new(),
             local: LocalConfig::new(Arc::default(), None, settings.exclude_label),
@@ -193,6 +196,11 @@ impl Planner {
     /// The configuration in force, as it concerns this node.
     pub fn local(&self) -> &LocalConfig {
         &self.local
+    }
+
+    /// A word for the configuration in force; empty before there is one.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// What stands in the way of objects of the configuration.
@@ -278,6 +286,7 @@ impl Planner {
         let config = if config {
             let (config, problems) = self.last_good.update(&self.snapshot);
             self.problems = problems;
+            self.fingerprint = fingerprint(&config);
             Arc::new(config)
         } else {
             Arc::clone(self.local.shared_config())

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::keys::KeySource;
+use crate::keys::{KeySource, KeyState};
 use crate::metrics::Metrics;
 use crate::planner::{Planner, Touched};
 use crate::status::{self, Phase, Picture};
@@ -59,6 +59,7 @@ struct Shown {
     bgp: Option<Arc<BgpStats>>,
     layer2: Option<Arc<L2Stats>>,
     source: Arc<[SourceProblem]>,
+    keys: KeyState,
     presence: PresenceState,
 }
 
@@ -160,6 +161,7 @@ impl Reporter {
             bgp: outside.bgp,
             layer2: outside.layer2,
             source: outside.source,
+            keys: outside.keys.state(),
             presence: outside.presence,
         });
     }
@@ -272,6 +274,7 @@ impl Shown {
             && same_sessions(self.bgp.as_deref(), outside.bgp.as_deref())
             && same_segments(self.layer2.as_deref(), outside.layer2.as_deref())
             && self.source == outside.source
+            && self.keys == outside.keys.state()
             && self.presence == outside.presence
     }
 }
@@ -298,16 +301,19 @@ fn same_segments(before: Option<&L2Stats>, after: Option<&L2Stats>) -> bool {
     let (Some(before), Some(after)) = (before, after) else {
         return before.is_none() && after.is_none();
     };
-    let conditions = |stats: &L2Stats| -> Vec<_> {
+    let heard = |stats: &L2Stats| -> Vec<_> {
         let all = stats.announcer.interfaces.iter();
-        all.map(|(index, found)| (*index, found.joined, found.conditions.clone()))
-            .collect()
+        all.map(|(index, found)| {
+            let members: Vec<_> = found.members.keys().cloned().collect();
+            (*index, found.joined, members, found.conditions.clone())
+        })
+        .collect()
     };
     before.announcer.withheld == after.announcer.withheld
         && before.announcer.addresses == after.announcer.addresses
         && before.interfaces == after.interfaces
         && before.failures == after.failures
-        && conditions(before) == conditions(after)
+        && heard(before) == heard(after)
 }
 
 /// How long to wait after a failure that so many came before.

@@ -40,7 +40,7 @@ pub(crate) fn speaker(picture: &Picture<'_>, conditions: Vec<Condition>) -> Spea
         routes_installed: None,
         routes_refused: None,
         key_ids: picture.key_ids.to_vec(),
-        config: None,
+        config: Some(picture.planner.fingerprint().to_owned()).filter(|word| !word.is_empty()),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         updated_at: Some(picture.time),
         conditions,

@@ -207,7 +207,7 @@ fn bgp_verdict(verdict: &BgpVerdict, up: &BTreeSet<PeerName>) -> Value {
             let any = routes.iter().any(heard);
             json!({
                 "announced": any,
-                "reason": (!any).then_some("NoSessionEstablished"),
+                "reason": (!any).then_some("SessionDown"),
                 "message": (!any).then_some("no session with a selected peer is Established"),
                 "routes": routes.iter().map(|route| json!({
                     "prefix": route.prefix,

@@ -24,7 +24,7 @@ fn every_address_of_every_service_has_an_answer() {
         (&json!("192.0.2.10"), &json!("public"))
     );
     assert_eq!(
-        web["bgp"]["reason"], "NoSessionEstablished",
+        web["bgp"]["reason"], "SessionDown",
         "there is no Router to have one"
     );
     assert_eq!(web["bgp"]["routes"][0]["prefix"], "192.0.2.10/32");

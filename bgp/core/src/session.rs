@@ -91,6 +91,11 @@ impl Session {
     pub(crate) fn reconfigure(&mut self, config: PeerConfig, us: Identity) {
         // What failed was another configuration.
         self.dialler.forgive();
+        if self.config.address != config.address {
+            // What was said elsewhere says nothing about here.
+            self.last_down = None;
+            self.last_notification = None;
+        }
         self.us = Identity {
             asn: config.local_asn.unwrap_or(us.asn),
             ..us
@@ -260,7 +265,7 @@ impl Session {
             return false;
         };
         let event = match message {
-            Err(error) => Event::Malformed(error.notification()),
+            Err(error) => Event::Malformed(error.notification(), error.to_string().into()),
             Ok(Message::Open(open)) => self.judge_open(conn, &open),
             Ok(Message::Keepalive) => Event::Keepalive,
             Ok(Message::Update(update)) => Event::Update(Box::new(update)),
@@ -287,7 +292,10 @@ impl Session {
         };
         match negotiate::negotiate(&self.config, self.us, conn.ends().0.ip(), open) {
             Ok(agreed) => Event::Open(Arc::new(agreed)),
-            Err(refusal) => Event::Malformed(refusal),
+            Err(refusal) => {
+                let words = refusal.to_string().into();
+                Event::Malformed(refusal.notification(), words)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::connector::DialError;
 use crate::handle::{Request, Settings, Stats};
 use crate::listener::Listeners;
-use crate::report;
+use crate::report::Log;
 use crate::stream::Chunk;
 
 mod connections;
@@ -83,6 +83,7 @@ pub(crate) struct Driver {
     handles: Handles,
     publisher: Publisher,
     events: broadcast::Sender<Event>,
+    log: Log,
     next_survey: Instant,
 }
 
@@ -157,6 +158,7 @@ impl Driver {
                 not_before: now,
             },
             events,
+            log: Log::default(),
             next_survey: now + SURVEY,
         };
         (driver, receiver)
@@ -228,7 +230,7 @@ impl Driver {
     }
 
     fn event(&mut self, event: Event) {
-        report::log(&event);
+        self.log.write(&event);
         self.publisher.dirty = Dirty::Changed;
         if event == Event::ShutdownComplete {
             self.leave = Leave::Left;

@@ -12,6 +12,16 @@ use super::event::{Effect, Env, Event};
 use super::report::{Direction, DownReason, NotificationRecord};
 use super::transition::{Action, EventKind, State, Step, transition};
 
+/// Why we end a connection with a NOTIFICATION.
+enum Why {
+    /// For a reason of our own.
+    Ours(DownReason),
+    /// For what the peer said, which the words tell.
+    Words(Arc<str>),
+    /// For what the peer said, of which there is no more to tell than the numbers.
+    Numbers,
+}
+
 impl Session {
     /// An event of one connection.
     pub(super) fn apply(&mut self, id: ConnId, event: Event, env: &mut Env<'_>) {
@@ -49,7 +59,8 @@ impl Session {
             }
             (Action::Refuse(error), _) => {
                 let code = ErrorCode::FiniteStateMachine(error);
-                self.end_with(id, next, Notification::new(code, Vec::new()), None, env);
+                let refusal = Notification::new(code, Vec::new());
+                self.end_with(id, next, refusal, Why::Numbers, env);
             }
             (Action::Notify, event) => self.notify(id, before, next, event, env),
             // What is left of the table changes nothing.
@@ -58,11 +69,11 @@ impl Session {
     }
 
     fn notify(&mut self, id: ConnId, before: State, next: State, event: Event, env: &mut Env<'_>) {
-        let (notification, reason) = match event {
-            Event::Stop(cease, reason) => (cease, Some(reason)),
+        let (notification, why) = match event {
+            Event::Stop(cease, reason) => (cease, Why::Ours(reason)),
             Event::HoldExpired => (
                 Notification::new(ErrorCode::HoldTimerExpired, Vec::new()),
-                Some(if before == State::Established {
+                Why::Ours(if before == State::Established {
                     DownReason::HoldTimerExpired
                 } else {
                     DownReason::HandshakeTimedOut
@@ -70,14 +81,14 @@ impl Session {
             ),
             Event::SendHoldExpired => (
                 Notification::new(ErrorCode::SendHoldTimerExpired, Vec::new()),
-                Some(DownReason::SendHoldTimerExpired),
+                Why::Ours(DownReason::SendHoldTimerExpired),
             ),
             Event::CollisionLost => {
                 self.collisions += 1;
                 let cease = Notification::cease(Cease::CollisionResolution);
-                (cease, Some(DownReason::CollisionLost))
+                (cease, Why::Ours(DownReason::CollisionLost))
             }
-            Event::Malformed(notification) => (notification, None),
+            Event::Malformed(notification, words) => (notification, Why::Words(words)),
             // The table asks for a NOTIFICATION for no other event.
             Event::TransportLost
             | Event::KeepaliveDue
@@ -88,7 +99,7 @@ impl Session {
             | Event::Refresh(_)
             | Event::Notification(_) => return,
         };
-        self.end_with(id, next, notification, reason, env);
+        self.end_with(id, next, notification, why, env);
     }
 
     /// Established wins over everything else that was tried.
@@ -117,12 +128,18 @@ impl Session {
         id: ConnId,
         next: State,
         notification: Notification,
-        reason: Option<DownReason>,
+        why: Why,
         env: &mut Env<'_>,
     ) {
-        let record = record(&notification, Direction::Sent);
+        let mut record = record(&notification, Direction::Sent);
+        if let Why::Words(words) = &why {
+            record.cause = Some(Arc::clone(words));
+        }
         self.remember(record.clone(), env);
-        let reason = reason.unwrap_or(DownReason::NotificationSent(record));
+        let reason = match why {
+            Why::Ours(reason) => reason,
+            Why::Words(_) | Why::Numbers => DownReason::NotificationSent(record),
+        };
         self.end(id, next, reason, Some(notification), env);
     }
 
@@ -180,5 +197,6 @@ fn record(notification: &Notification, direction: Direction) -> NotificationReco
         code,
         subcode,
         text: notification.text().map(Arc::from),
+        cause: None,
     }
 }

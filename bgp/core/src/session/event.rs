@@ -72,7 +72,8 @@ pub(super) enum Event {
     Update(Box<Update>),
     Refresh(RouteRefresh),
     Notification(Notification),
-    Malformed(Notification),
+    /// What the peer gets to hear, and what it was about in words.
+    Malformed(Notification, Arc<str>),
 }
 
 impl Event {
@@ -90,7 +91,7 @@ impl Event {
             Self::Update(_) => EventKind::Update,
             Self::Refresh(_) => EventKind::Refresh,
             Self::Notification(_) => EventKind::Notification,
-            Self::Malformed(_) => EventKind::Malformed,
+            Self::Malformed(..) => EventKind::Malformed,
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::types::{Asn, Family, FamilySet, HoldTime, Peering, RouterId};
 use crate::wire::capability::{
     Capability, ExtendedNextHop, GracefulFamily, GracefulRestart as GracefulCapability,
@@ -15,7 +17,7 @@ use crate::wire::{
     AsnWidth, DecodeCtx, EncodeCtx, ErrorCode, MessageLimit, Notification, Open, RefreshForm,
 };
 
-use super::config::PeerConfig;
+use super::config::{PeerConfig, RemoteAsn};
 use super::timers::Spans;
 
 #[cfg(test)]
@@ -144,19 +146,65 @@ const fn offers_ipv4_over_ipv6(config: &PeerConfig, local: IpAddr) -> bool {
     config.families.contains(Family::Ipv4Unicast) && matches!(local, IpAddr::V6(_))
 }
 
+/// Why an OPEN that can be read is refused: what it says, and what is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum OpenRefusal {
+    #[error("it says AS {said}, {}", wanted(*configured, *ours))]
+    PeerAs {
+        said: Asn,
+        configured: RemoteAsn,
+        ours: Asn,
+    },
+    #[error("its BGP identifier {0} is ours")]
+    RouterId(RouterId),
+    #[error("it carries none of {}", names(*.0))]
+    Families(FamilySet),
+}
+
+fn wanted(configured: RemoteAsn, ours: Asn) -> String {
+    match configured {
+        RemoteAsn::Exactly(asn) => format!("configured is {asn}"),
+        RemoteAsn::Any(Peering::Internal) => format!("configured is ours, {ours}"),
+        RemoteAsn::Any(Peering::External) => format!("configured is any but ours, {ours}"),
+    }
+}
+
+fn names(families: FamilySet) -> String {
+    let names: Vec<String> = families.iter().map(|family| family.to_string()).collect();
+    names.join(", ")
+}
+
+impl OpenRefusal {
+    /// The NOTIFICATION that refuses it (RFC 4271 §6.2).
+    pub(crate) fn notification(self) -> Notification {
+        let (error, contents) = match self {
+            Self::PeerAs { .. } => (OpenError::BadPeerAs, Vec::new()),
+            Self::RouterId(_) => (OpenError::BadIdentifier, Vec::new()),
+            Self::Families(families) => (
+                OpenError::UnsupportedCapability,
+                required_capabilities(families),
+            ),
+        };
+        Notification::new(ErrorCode::OpenMessage(error), contents)
+    }
+}
+
 /// What follows from the peer's OPEN.
 ///
 /// # Errors
-/// The NOTIFICATION that refuses it (RFC 4271 §6.2).
+/// Why it is refused.
 pub(crate) fn negotiate(
     config: &PeerConfig,
     us: Identity,
     local: IpAddr,
     theirs: &Open,
-) -> Result<Negotiated, Notification> {
-    let refuse = |error| Err(Notification::new(ErrorCode::OpenMessage(error), Vec::new()));
+) -> Result<Negotiated, OpenRefusal> {
     if !config.remote_asn.admits(theirs.asn, us.asn) {
-        return refuse(OpenError::BadPeerAs);
+        return Err(OpenRefusal::PeerAs {
+            said: theirs.asn,
+            configured: config.remote_asn,
+            ours: us.asn,
+        });
     }
     let peering = if theirs.asn == us.asn {
         Peering::Internal
@@ -165,14 +213,11 @@ pub(crate) fn negotiate(
     };
     // RFC 6286 §2.2: identifiers must differ inside an AS, and only there.
     if peering == Peering::Internal && theirs.router_id == us.router_id {
-        return refuse(OpenError::BadIdentifier);
+        return Err(OpenRefusal::RouterId(theirs.router_id));
     }
     let families = theirs.families().intersection(config.families);
     if families.is_empty() {
-        return Err(Notification::new(
-            ErrorCode::OpenMessage(OpenError::UnsupportedCapability),
-            required_capabilities(config.families),
-        ));
+        return Err(OpenRefusal::Families(config.families));
     }
     let hold_time = config.hold_time.negotiate(theirs.hold_time);
     let extended = theirs.ipv4_over_ipv6() && offers_ipv4_over_ipv6(config, local);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::wire::ErrorCode;
+
 /// Why an attempt or a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DownReason {
@@ -77,9 +79,14 @@ impl DownReason {
     }
 }
 
-/// A NOTIFICATION as it is remembered.
+/// A NOTIFICATION as it is remembered, by its numbers and by the names the RFCs give them.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("NOTIFICATION {code}/{subcode} ({})", text.as_deref().unwrap_or("no text"))]
+#[error(
+    "NOTIFICATION {}{}{}",
+    ErrorCode::from_octets(*code, *subcode),
+    after_colon(text.as_deref()),
+    after_colon(cause.as_deref())
+)]
 pub struct NotificationRecord {
     /// Who sent it.
     pub direction: Direction,
@@ -89,6 +96,12 @@ pub struct NotificationRecord {
     pub subcode: u8,
     /// The reason in words (RFC 9003), escaped: safe to print.
     pub text: Option<Arc<str>>,
+    /// What the numbers leave out: of one that we sent, the values that were at odds.
+    pub cause: Option<Arc<str>>,
+}
+
+fn after_colon(words: Option<&str>) -> String {
+    words.map(|words| format!(": {words}")).unwrap_or_default()
 }
 
 /// Which way a message went.

@@ -232,6 +232,22 @@ impl ErrorCode {
         known.unwrap_or(Self::Unknown { code, subcode })
     }
 
+    /// What the code octet alone says, as the RFCs name it.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::MessageHeader(_) => "message header error",
+            Self::OpenMessage(_) => "OPEN error",
+            Self::UpdateMessage(_) => "UPDATE error",
+            Self::HoldTimerExpired => "hold timer expired",
+            Self::FiniteStateMachine(_) => "state machine error",
+            Self::Cease(_) => "Cease",
+            Self::RouteRefreshMessage(_) => "ROUTE-REFRESH error",
+            Self::SendHoldTimerExpired => "send hold timer expired",
+            Self::Unknown { .. } => "unknown error code",
+        }
+    }
+
     /// A stable name for logs and metrics.
     #[must_use]
     pub const fn reason(self) -> &'static str {
@@ -252,7 +268,13 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (code, subcode) = self.octets();
-        write!(f, "{code}/{subcode} ({})", self.reason())
+        let (class, reason) = (self.class(), self.reason());
+        // A subcode that names nothing adds nothing.
+        if subcode == 0 || reason == class {
+            write!(f, "{code}/{subcode} ({class})")
+        } else {
+            write!(f, "{code}/{subcode} ({class}, {reason})")
+        }
     }
 }
 

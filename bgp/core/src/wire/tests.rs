@@ -1,6 +1,5 @@
-//! The codec as a whole: decoding is total, and every row of the malformed-input table has its
-//! reaction. What single files promise is tested beside them, with the makers of bytes and values
-//! below.
+//! The codec as a whole: decoding is total. What single files promise is tested beside them, with the
+//! makers of bytes and values below; the malformed-input table is played in `bgp/core/tests/malformed`.
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -8,15 +7,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::types::Family;
 
-/// Lays out rows of the malformed-input table: number and words, bytes, outcome.
-macro_rules! rows {
-    ($($row:literal: $bytes:expr => $expect:expr;)*) => {
-        vec![$(($row, $bytes, $expect)),*]
-    };
-}
-
-mod rows_open;
-mod rows_update;
 pub(super) mod values;
 
 /// An eBGP session with everything this speaker negotiates.

@@ -79,6 +79,7 @@ impl Driver {
                 .handle(Input::RemovePeer { peer }, Instant::now());
         }
         self.carry_out();
+        self.log.retain(|peer| self.peers.contains_key(peer));
         self.listeners.follow(self.peers.values(), Instant::now());
         for (id, config) in &self.peers {
             if before.get(id) != Some(config) {

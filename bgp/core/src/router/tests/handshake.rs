@@ -4,7 +4,7 @@ use super::rig::{OUR_AS, PEER_AS, Rig, config, open, peer};
 use crate::router::{Event, Flush, Input};
 use crate::session::{DownReason, GracefulRestart, Mode, PeerConfig, Refresh, RemoteAsn, State};
 use crate::types::{Asn, Family, FamilySet, HoldTime, Peering, RouterId};
-use crate::wire::{AsnWidth, Capability, Message, Open, Update};
+use crate::wire::{AsnWidth, Capability, Message, Notification, Open, Update};
 
 #[test]
 fn a_session_comes_up_and_says_what_was_agreed() {
@@ -126,6 +126,45 @@ fn an_open_that_contradicts_the_configuration_is_refused() {
         ..open()
     };
     assert_eq!(refusal(only_ipv6, only_ipv4), Some((2, 7)));
+}
+
+#[test]
+fn what_is_refused_is_told_by_name_and_with_its_value() {
+    let mut rig = Rig::bare();
+    rig.give(Input::SetPeer(Box::new(config())));
+    let conn = rig.connect();
+    let other_as = Open {
+        asn: Asn(65_002),
+        capabilities: Vec::new(),
+        ..open()
+    };
+    rig.say(conn, &Message::Open(other_as));
+    let down = rig.stats().last_down.unwrap().to_string();
+    assert_eq!(
+        down,
+        "we sent NOTIFICATION 2/2 (OPEN error, bad peer AS): it says AS 65002, configured is 65001"
+    );
+}
+
+#[test]
+fn what_was_said_at_another_address_is_forgotten() {
+    let mut rig = Rig::bare();
+    rig.give(Input::SetPeer(Box::new(config())));
+    let conn = rig.connect();
+    rig.say(conn, &Message::Notification(Notification::shutdown("bye")));
+    assert!(rig.stats().last_down.is_some());
+    let other_port = PeerConfig {
+        port: 1_179,
+        ..config()
+    };
+    rig.give(Input::SetPeer(Box::new(other_port.clone())));
+    assert!(rig.stats().last_down.is_some(), "the address is the same");
+    rig.give(Input::SetPeer(Box::new(PeerConfig {
+        address: [10, 0, 0, 9].into(),
+        ..other_port
+    })));
+    assert_eq!(rig.stats().last_down, None);
+    assert_eq!(rig.stats().last_notification, None);
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn what_the_peer_said_last_is_kept_for_people() {
         code: 6,
         subcode: 2,
         text: Some(Arc::from("bye\\n")),
+        cause: None,
     };
     let events = rig.events();
     let said = Event::Notification {

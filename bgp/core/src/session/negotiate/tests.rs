@@ -93,8 +93,35 @@ fn a_refusal_for_want_of_a_family_lists_those_we_carry() {
     let ours = config(FamilySet::only(Family::Ipv6Unicast));
     let theirs = mirrored(&config(FamilySet::only(Family::Ipv4Unicast)), ipv4());
     let refusal = negotiate(&ours, us(), ipv4(), &theirs).unwrap_err();
+    assert_eq!(refusal.to_string(), "it carries none of ipv6-unicast");
+    let refusal = refusal.notification();
     assert_eq!(refusal.code.octets(), (2, 7));
     assert_eq!(refusal.data, [1, 4, 0, 2, 0, 1]);
+}
+
+#[test]
+fn a_wrong_as_is_told_with_the_one_that_is_configured() {
+    let against = |remote_asn| {
+        let config = PeerConfig {
+            remote_asn,
+            ..config(FamilySet::ALL)
+        };
+        let theirs = Open {
+            asn: Asn(65_000),
+            ..mirrored(&config, ipv4())
+        };
+        negotiate(&config, us(), ipv4(), &theirs)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        against(RemoteAsn::Exactly(Asn(64_511))),
+        "it says AS 65000, configured is 64511"
+    );
+    assert_eq!(
+        against(RemoteAsn::Any(Peering::External)),
+        "it says AS 65000, configured is any but ours, 65000"
+    );
 }
 
 #[test]

@@ -48,6 +48,24 @@ fn subcodes_have_the_numbers_of_their_registry() {
 }
 
 #[test]
+fn every_error_is_told_by_number_and_name_and_none_twice() {
+    for (octets, words) in [
+        ((2, 2), "2/2 (OPEN error, bad peer AS)"),
+        ((3, 3), "3/3 (UPDATE error, missing well-known attribute)"),
+        ((4, 0), "4/0 (hold timer expired)"),
+        ((6, 0), "6/0 (Cease)"),
+        ((6, 2), "6/2 (Cease, administrative shutdown)"),
+        ((8, 0), "8/0 (send hold timer expired)"),
+        ((9, 7), "9/7 (unknown error code)"),
+    ] {
+        assert_eq!(
+            ErrorCode::from_octets(octets.0, octets.1).to_string(),
+            words
+        );
+    }
+}
+
+#[test]
 fn a_long_reason_is_cut_at_a_character() {
     let reason = "é".repeat(200);
     let notification = Notification::shutdown(&reason);
@@ -88,7 +106,7 @@ fn a_hard_reset_wraps_and_unwraps_its_cause() {
 #[test]
 fn a_printed_notification_names_codes_and_reason() {
     let printed = Notification::shutdown("bye").to_string();
-    assert_eq!(printed, "6/2 (administrative shutdown): bye");
+    assert_eq!(printed, "6/2 (Cease, administrative shutdown): bye");
 }
 
 proptest! {

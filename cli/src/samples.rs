@@ -17,6 +17,7 @@ pub(crate) fn listing(objects: impl IntoIterator<Item = Value>) -> Listing {
         objects,
         problems: [].into(),
         skipped: Default::default(),
+        unread: Default::default(),
         events: Vec::new(),
     }
 }

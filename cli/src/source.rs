@@ -4,6 +4,7 @@
 //! said, found as kubectl finds it. An API server that does not answer is nobody's bad flag: daemons
 //! wait for it, and commands that look once say so.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -127,6 +128,18 @@ impl fmt::Display for Source {
 /// Everything once, or what stands in the way.
 pub(crate) async fn read(cluster: &Cluster) -> Result<Listing> {
     Ok(cluster.read_all().await?)
+}
+
+/// One line per reason for which kinds could not be read.
+pub(crate) fn unread(listing: &Listing) -> Vec<String> {
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (kind, trouble) in &listing.unread {
+        let reason = trouble.to_string();
+        reasons.entry(reason).or_default().push(kind.plural());
+    }
+    let lines = reasons.into_iter();
+    let lines = lines.map(|(reason, kinds)| format!("{}: {reason}", kinds.join(", ")));
+    lines.collect()
 }
 
 /// Whether anything says where an API server is, as kubectl would look.

@@ -16,7 +16,8 @@ mod view;
 use std::time::Duration;
 
 use anyhow::Result;
-use ringbolt_cluster::{Listing, Role};
+use jiff::{SignedDuration, Timestamp};
+use ringbolt_cluster::{Leader, Listing, Role};
 use ringbolt_config::Kind;
 use serde::Serialize;
 
@@ -34,6 +35,8 @@ const PING: &str =
 
 /// Reason where a Speaker object is left of a speaker that does not run.
 const SPEAKER_GONE: &str = "SpeakerGone";
+/// A lease older than this is nobody's: it is renewed every few seconds.
+const LEASE_OLD: SignedDuration = SignedDuration::from_mins(1);
 /// How often it is looked who lives: the death of a speaker changes no object.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -50,17 +53,27 @@ pub(crate) fn run(args: StatusArgs) -> Result<Verdict> {
         let reach = Reach::of(&source);
         let cluster = source.open();
         let mut changes = cluster.watch(Kind::ALL);
-        let mut shown = None;
+        let (mut shown, mut unread) = (None, Vec::new());
         loop {
             let listing = source::read(&cluster).await?;
-            let view = seen(&listing, reach).await;
+            let mut view = seen(&listing, reach).await;
+            // Who may not read the lease is shown everything else.
+            view.leader = cluster.leader().await.unwrap_or(Leader::Unknown);
             let text = render(&view, what, output)?;
             if shown.as_ref() != Some(&text) {
                 out::text(&text);
                 shown = Some(text);
             }
+            let before = std::mem::replace(&mut unread, source::unread(&listing));
+            for line in unread.iter().filter(|line| !before.contains(line)) {
+                out::complain(line);
+            }
             if !watch {
-                return Ok(Verdict::Good);
+                return Ok(if unread.is_empty() {
+                    Verdict::Good
+                } else {
+                    Verdict::Bad
+                });
             }
             tokio::select! {
                 _ = changes.next() => {}
@@ -99,20 +112,40 @@ pub(crate) async fn seen(listing: &Listing, reach: Reach) -> View {
 fn render(view: &View, what: StatusTopic, output: StatusOutput) -> Result<String> {
     match what {
         StatusTopic::Services => {
-            let note = (!view.services.is_empty()).then(|| match view.unconfirmed() {
-                0 => PING.to_owned(),
-                count => format!(
-                    "{PING}\n{count} of {} speakers could not be asked from here: what they announce is as they \
-                     wrote it last.",
-                    view.nodes.len()
-                ),
-            });
+            let note = notes(view, Timestamp::now()).join("\n");
+            let note = (!view.services.is_empty()).then_some(note);
             print(&services::rows(view), note.as_deref(), output)
         }
         StatusTopic::Pools => print(&pools::rows(view), None, output),
         StatusTopic::Peers => print(&peers::rows(view), None, output),
         StatusTopic::Nodes => print(&nodes::rows(view), None, output),
     }
+}
+
+/// What is said below the table of Services.
+fn notes(view: &View, now: Timestamp) -> Vec<String> {
+    let mut notes = vec![PING.to_owned()];
+    let unconfirmed = view.unconfirmed();
+    if unconfirmed > 0 {
+        notes.push(format!(
+            "{unconfirmed} of {} speakers could not be asked from here: what they announce is as they wrote it \
+             last.",
+            view.nodes.len()
+        ));
+    }
+    match &view.leader {
+        Leader::Nobody => {
+            notes.push("No controller is at work: new Services get no address.".to_owned());
+        }
+        Leader::Named {
+            name,
+            renewed: Some(renewed),
+        } if now.duration_since(*renewed) > LEASE_OLD => notes.push(format!(
+            "Controller {name} has not renewed its lease since {renewed}: none is at work, or the clocks differ."
+        )),
+        Leader::Unknown | Leader::Named { .. } => {}
+    }
+    notes
 }
 
 /// A row of one of the tables; its JSON form is what programs read.

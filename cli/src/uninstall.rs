@@ -75,20 +75,11 @@ pub(crate) fn run(args: UninstallArgs) -> Result<Verdict> {
 /// Says what kinds could not be read, and whether something of ours may be among them. Kinds that are
 /// gone with their definitions have no objects.
 fn is_incomplete(listing: &Listing) -> bool {
-    let mut incomplete = false;
-    for problem in listing.problems.iter() {
-        match problem.trouble {
-            Trouble::NotServed { .. } => {}
-            Trouble::Unreachable { .. }
-            | Trouble::NoUsableAnswer { .. }
-            | Trouble::Forbidden { .. }
-            | Trouble::ReaderStopped { .. } => incomplete = true,
-            // What is wrong with one object does not hide it.
-            _ => continue,
-        }
-        out::complain(&problem.to_string());
+    for line in source::unread(listing) {
+        out::complain(&line);
     }
-    incomplete
+    let mut troubles = listing.unread.values();
+    !troubles.all(|trouble| matches!(trouble, Trouble::NotServed { .. }))
 }
 
 /// A controller that sees a pool go takes its addresses away, so that none may be at work before the

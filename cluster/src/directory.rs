@@ -253,6 +253,7 @@ impl Directory {
             objects: self.hub.objects(),
             problems: Arc::clone(&problems.borrow()),
             skipped: Arc::clone(&self.inlets.skipped.borrow()),
+            unread: BTreeMap::new(),
             events,
             present,
         })

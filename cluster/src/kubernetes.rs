@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::calls::{CallCounts, Calls};
 use crate::hub::{Hub, Subscription};
 use crate::source::{
-    Change, ClusterId, Leadership, Listing, Presence, PresenceState, ReadError, Role,
+    Change, ClusterId, Leader, Leadership, Listing, Presence, PresenceState, ReadError, Role,
     SourceProblem, Trouble,
 };
 use crate::writer::SPEAKER_KEY_NAMESPACE;
@@ -222,15 +222,19 @@ impl Kubernetes {
         leadership::lead(&self.api).await
     }
 
+    pub(crate) async fn leader(&self) -> Result<Leader, ReadError> {
+        let seen = leadership::leader::look(&self.api).await;
+        seen.map(|(leader, _)| leader)
+            .map_err(|error| lease_unread(&error))
+    }
+
     pub(crate) async fn wait_for_no_leader(
         &self,
         patience: Duration,
         seen: impl FnOnce(&str),
     ) -> Result<Option<String>, ReadError> {
         let waited = leadership::leader::wait_for_none(&self.api, patience, seen).await;
-        waited.map_err(|error| ReadError::LeaseUnread {
-            message: error.to_string().into(),
-        })
+        waited.map_err(|error| lease_unread(&error))
     }
 
     /// The DaemonSet sees to it that a node has one speaker; there is nothing to announce.
@@ -293,9 +297,16 @@ impl Kubernetes {
             objects: self.api.hub.objects(),
             problems,
             skipped: Arc::default(),
+            unread: self.api.outlook.refused(),
             events: Vec::new(),
             present: self.api.present(),
         })
+    }
+}
+
+fn lease_unread(error: &CallError) -> ReadError {
+    ReadError::LeaseUnread {
+        message: error.to_string().into(),
     }
 }
 

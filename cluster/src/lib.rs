@@ -37,8 +37,8 @@ pub use calls::{CallCounts, CallKey, CallOutcome, Verb};
 pub use directory::{DirectoryOptions, WatchMode, standalone_defaults};
 pub use kubernetes::{Election, KubernetesOptions};
 pub use source::{
-    Change, Cluster, ClusterId, Definer, Leadership, Listing, Presence, PresenceState, ReadError,
-    Role, Severity, SourceProblem, Trouble, Watch, WatchEnd,
+    Change, Cluster, ClusterId, Definer, Leader, Leadership, Listing, Presence, PresenceState,
+    ReadError, Role, Severity, SourceProblem, Trouble, Watch, WatchEnd,
 };
 pub use writer::{
     Drain, Event, EventType, FinalizerChange, InvalidReason, Part, RecordedEvent,

@@ -203,6 +203,14 @@ impl Cluster {
         }
     }
 
+    /// Who does a controller's work, as far as it can be seen without waiting. In a directory it cannot.
+    pub async fn leader(&self) -> Result<Leader, ReadError> {
+        match &self.back_end {
+            BackEnd::Directory(_) => Ok(Leader::Unknown),
+            BackEnd::Kubernetes(kubernetes) => kubernetes.leader().await,
+        }
+    }
+
     /// Lets others see that the speaker of this node lives, until the returned guard is dropped or
     /// the process ends, however it does. Call inside a tokio runtime.
     pub fn announce_presence(&self, node: &NodeName) -> Presence {
@@ -357,10 +365,28 @@ pub struct Listing {
     pub problems: Arc<[SourceProblem]>,
     /// How many documents of which foreign kind were passed over.
     pub skipped: Arc<BTreeMap<String, usize>>,
+    /// Kinds of which nothing can be shown, and why: their absence says nothing about the cluster.
+    pub unread: BTreeMap<Kind, Trouble>,
     /// What was reported about objects lately, oldest first.
     pub events: Vec<RecordedEvent>,
     /// Nodes whose speaker lives at this moment, whatever its Speaker object says.
     pub present: BTreeSet<NodeName>,
+}
+
+/// Who does a controller's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leader {
+    /// There is no lease: no controller was ever there, or it takes no turns.
+    Unknown,
+    /// The last one has given the lease back.
+    Nobody,
+    /// A lease names this one. It may have died since.
+    Named {
+        /// The controller.
+        name: String,
+        /// When it renewed the lease last, by its own clock.
+        renewed: Option<jiff::Timestamp>,
+    },
 }
 
 /// Why [`Cluster::read_all`] has no answer.

@@ -73,6 +73,8 @@ pub struct Ticket(u64);
 pub enum Input {
     /// The watch told of these, in this order.
     Changes(Vec<Change>),
+    /// Where Secrets are of which a reference names no namespace.
+    SecretNamespace(Arc<str>),
     /// A write was answered.
     Answer {
         /// Which.
@@ -285,6 +287,10 @@ impl Engine {
                     let concerns = self.index.apply(change);
                     self.concern(concerns);
                 }
+            }
+            Input::SecretNamespace(namespace) => {
+                let concerns = self.index.secrets_are_in(namespace);
+                self.concern(concerns);
             }
             Input::Answer { ticket, answer } => self.answered(ticket, answer, now),
             Input::Tick => {}

@@ -121,6 +121,15 @@ impl Index {
         }
     }
 
+    /// Where Secrets are of which a reference names no namespace.
+    pub(crate) fn secrets_are_in(&mut self, namespace: Arc<str>) -> Vec<Concern> {
+        if self.snapshot.home_namespace == namespace {
+            return Vec::new();
+        }
+        self.snapshot.home_namespace = namespace;
+        vec![Concern::Configuration]
+    }
+
     fn configured(&mut self, object: Object) -> Vec<Concern> {
         let target = object.object_ref();
         let mut concerns = Vec::new();
@@ -306,3 +315,6 @@ impl Index {
         claim_effect(address, effect)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,7 +205,12 @@ impl<'a> Term<'a> {
                     return End::Shutdown;
                 }
                 () = leadership.lost() => return End::Lost,
-                changes = self.watch.next() => self.handle(Input::Changes(changes)),
+                changes = self.watch.next() => {
+                    // Known as soon as there is a client, and so before the first change.
+                    let namespace = self.cluster.secret_namespace();
+                    self.engine.handle(Input::SecretNamespace(namespace), moment());
+                    self.handle(Input::Changes(changes));
+                }
                 Some(done) = self.writes.join_next() => {
                     let Ok((ticket, answer)) = done else { return End::Fault };
                     self.handle(Input::Answer { ticket, answer });

@@ -7,6 +7,7 @@ use ringbolt_config::ServiceView;
 use ringbolt_config::api::bgp_peer::IpFamily;
 use ringbolt_config::api::condition::Condition;
 use ringbolt_config::service::{Classes, DEFAULT_CLASS};
+use ringbolt_controller::ALLOCATED;
 use ringbolt_speaker::desired::{self, BgpVerdict, L2Verdict, Verdicts};
 use serde::Serialize;
 
@@ -119,8 +120,8 @@ fn empty(service: &ServiceView) -> ServiceRow {
 
 /// What the controller could not do for the Service.
 fn unmet(service: &ServiceView) -> Option<&Condition> {
-    let mut conditions = service.conditions.iter();
-    conditions.find(|condition| condition.status == "False")
+    let condition = service.condition(ALLOCATED);
+    condition.filter(|condition| condition.status == "False")
 }
 
 /// A Service without an address: the controller's condition says why.
@@ -138,7 +139,10 @@ fn pending(service: &ServiceView) -> ServiceRow {
         }
         None => (
             "NotSeen".to_owned(),
-            Some("no controller has looked at this Service".to_owned()),
+            Some(
+                "no controller has looked at this Service, or those there are leave its class to others"
+                    .to_owned(),
+            ),
         ),
     };
     ServiceRow {
@@ -186,7 +190,15 @@ fn announced(view: &View, service: &ServiceView, address: IpAddr) -> ServiceRow 
         .map(|(node, why)| (node.clone(), why.reason.clone()))
         .collect();
     if row.bgp.is_empty() && row.layer2.is_empty() {
-        let why = summary(unannounced.into_values());
+        let why = if view.unread.is_empty() {
+            summary(unannounced.into_values())
+        } else {
+            let unread: Vec<_> = view.unread.iter().map(|kind| kind.plural()).collect();
+            Why::new(
+                "NotShown",
+                format!("no reason can be told without {}", unread.join(", ")),
+            )
+        };
         row.reason = Some(why.reason);
         row.message = Some(why.message);
     } else if let Some(condition) = unmet(service) {

@@ -1,8 +1,11 @@
 //! Objects in, rows out: what people and programs read, and the reason where nobody announces.
 
-use ringbolt_cluster::Listing;
+use std::collections::BTreeMap;
+
+use ringbolt_cluster::{Trouble, Verb};
 use serde_json::{Value, json};
 
+use super::view::Life;
 use super::*;
 use crate::samples::{self, condition, session, speaker};
 
@@ -126,6 +129,72 @@ fn a_service_without_address_says_why() {
         row.get("address").is_none() && row.get("withheld").is_none(),
         "{row}"
     );
+}
+
+#[test]
+fn a_condition_of_somebody_else_is_no_reason() {
+    let mut objects = samples::cluster();
+    objects.push(speaker("node-1", session("Established", BOTH), &[]));
+    for object in &mut objects {
+        if object["kind"] == "Service" {
+            let told = condition("example.com/Probe", "False", "StrangersReason", "theirs");
+            object["status"]["conditions"] = json!([told]);
+        }
+    }
+    let row = json_rows(objects, StatusTopic::Services).remove(0);
+    assert!(row.get("reason").is_none(), "{row}");
+}
+
+#[test]
+fn no_reason_is_made_up_from_what_may_not_be_read() {
+    let mut listing = samples::listing([samples::web()]);
+    let trouble = Trouble::Forbidden {
+        verb: Verb::List,
+        message: "not for you".into(),
+    };
+    listing.unread = [(Kind::Node, trouble.clone()), (Kind::Speaker, trouble)].into();
+    let lines = source::unread(&listing);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("nodes, speakers: "), "{lines:?}");
+    let text = render(
+        &View::new(&listing),
+        StatusTopic::Services,
+        StatusOutput::Json,
+    );
+    let rows: Value = serde_json::from_str(&text.unwrap()).unwrap();
+    assert_eq!(rows[0]["reason"], "NotShown", "{rows}");
+}
+
+#[test]
+fn a_speaker_that_said_goodbye_announces_nothing() {
+    let mut objects = samples::cluster();
+    let mut leaving = speaker("node-1", session("Established", BOTH), &[]);
+    leaving["status"]["conditions"] = json!([condition("Ready", "False", "Leaving", "ends")]);
+    objects.push(leaving);
+    let listing = samples::listing(objects);
+    let unasked = BTreeMap::from([("node-1".parse().unwrap(), Life::Unconfirmed)]);
+    let view = View::with_lives(&listing, &unasked);
+    let rows = services::rows(&view);
+    assert!(rows[0].bgp.is_empty(), "{:?}", rows[0]);
+    assert_eq!(rows[0].withheld["node-1"], "SpeakerGone");
+}
+
+#[test]
+fn a_cluster_without_a_controller_at_work_says_so() {
+    let said = |leader: Leader| {
+        let mut view = View::new(&samples::listing([samples::web()]));
+        view.leader = leader;
+        notes(&view, "2026-01-01T00:10:00Z".parse().unwrap()).join("\n")
+    };
+    let named = |time: &str| Leader::Named {
+        name: "one".to_owned(),
+        renewed: Some(time.parse().unwrap()),
+    };
+    assert!(said(Leader::Nobody).contains("No controller is at work"));
+    assert!(said(named("2026-01-01T00:05:00Z")).contains("Controller one has not renewed"));
+    for well in [named("2026-01-01T00:09:50Z"), Leader::Unknown] {
+        assert!(!said(well).contains("ontroller"));
+    }
 }
 
 #[test]

@@ -1,20 +1,28 @@
 //! The objects of a listing, sorted for the tables, and one planner per node. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ringbolt_cluster::Listing;
+use ringbolt_cluster::{Leader, Listing};
 use ringbolt_config::api::bgp_peer::IpFamily;
 use ringbolt_config::api::speaker::SpeakerStatus;
 use ringbolt_config::api::{BGPPeer, IPAddressPool, Speaker};
-use ringbolt_config::{NodeName, NodeView, Object, ServiceView};
+use ringbolt_config::{Kind, NodeName, NodeView, Object, ServiceView};
 use ringbolt_speaker::Settings;
 use ringbolt_speaker::planner::Planner;
 
+/// The condition and its reason in a Speaker object whose writer ends.
+const READY: &str = "Ready";
+const LEAVING: &str = "Leaving";
+
 /// Everything the tables are made of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct View {
+    /// Who does the controller's work.
+    pub(crate) leader: Leader,
+    /// Kinds that could not be read. Reasons that follow from their absence are none.
+    pub(crate) unread: BTreeSet<Kind>,
     pub(crate) services: Vec<Arc<ServiceView>>,
     pub(crate) pools: Vec<Arc<IPAddressPool>>,
     pub(crate) peers: Vec<Arc<BGPPeer>>,
@@ -109,6 +117,13 @@ impl NodeParts {
     }
 }
 
+/// Whether the last a speaker wrote was that it ends.
+fn said_goodbye(speaker: &Speaker) -> bool {
+    let conditions = speaker.status.as_ref().map(|status| &status.conditions);
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|condition| condition.type_ == READY && condition.reason == LEAVING)
+}
+
 /// The objects of one node, as they are found.
 #[derive(Default)]
 struct Seen {
@@ -121,7 +136,10 @@ impl View {
     pub(crate) fn with_lives(listing: &Listing, lives: &BTreeMap<NodeName, Life>) -> Self {
         let mut view = Self::new(listing);
         for (name, life) in lives {
-            if let Some(parts) = view.nodes.get_mut(name) {
+            if let Some(parts) = view.nodes.get_mut(name)
+                // Who said goodbye and does not answer has gone.
+                && (parts.life != Life::Gone || *life != Life::Unconfirmed)
+            {
                 parts.life = *life;
             }
         }
@@ -135,7 +153,14 @@ impl View {
     }
 
     pub(crate) fn new(listing: &Listing) -> Self {
-        let mut view = Self::default();
+        let mut view = Self {
+            leader: Leader::Unknown,
+            unread: listing.unread.keys().copied().collect(),
+            services: Vec::new(),
+            pools: Vec::new(),
+            peers: Vec::new(),
+            nodes: BTreeMap::new(),
+        };
         let mut nodes: BTreeMap<NodeName, Seen> = BTreeMap::new();
         for object in &listing.objects {
             match object {
@@ -163,7 +188,8 @@ impl View {
                 planner.apply(object.clone());
             }
             let _orders_for_nobody = planner.settle();
-            let life = if speaker.is_some() && !listing.present.contains(&name) {
+            let silent = speaker.is_some() && !listing.present.contains(&name);
+            let life = if silent || speaker.as_deref().is_some_and(said_goodbye) {
                 Life::Gone
             } else {
                 Life::AsReported

@@ -22,14 +22,6 @@ pub enum Withheld {
         /// The Service the address is announced for.
         holder: ServiceKey,
     },
-    /// The Node object is being deleted.
-    NodeDeleting,
-    /// The node carries `node.kubernetes.io/exclude-from-external-load-balancers`.
-    NodeExcluded,
-    /// The node's `NetworkUnavailable` condition is true.
-    NodeNetworkUnavailable,
-    /// The node is drained (annotation or mark) and its Service routes have been taken back.
-    NodeDrained,
     /// No advertisement of this channel selects the address's pool, Service and namespace.
     NoAdvertisement,
     /// Advertisements select the Service, but none of them selects this node.
@@ -48,6 +40,14 @@ pub enum Withheld {
     NoPodNetworks,
     /// Namespace and name of the Service together are longer than layer 2 frames carry.
     NameTooLong,
+    /// The Node object is being deleted.
+    NodeDeleting,
+    /// The node carries `node.kubernetes.io/exclude-from-external-load-balancers`.
+    NodeExcluded,
+    /// The node's `NetworkUnavailable` condition is true.
+    NodeNetworkUnavailable,
+    /// The node is drained (annotation or mark) and its Service routes have been taken back.
+    NodeDrained,
 }
 
 impl Withheld {

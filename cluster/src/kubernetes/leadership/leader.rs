@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::super::call::{Call, CallError};
 use super::{Api, TICK, holder, lease_path};
 use crate::calls::{CallOutcome, Verb};
+use crate::source::Leader;
 
 /// How often the lease is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,14 +29,13 @@ pub(in crate::kubernetes) async fn wait_for_none(
     let mut seen = Some(seen);
     let mut last: Option<(Option<String>, Instant)> = None;
     loop {
-        let Some((name, version)) = look(api).await? else {
+        let (Leader::Named { name, .. }, version) = look(api).await? else {
             return Ok(None);
         };
         let since = match &last {
             Some((before, since)) if *before == version => *since,
             _ => Instant::now(),
         };
-        last = Some((version, since));
         if since.elapsed() >= DEAD {
             return Ok(None);
         }
@@ -45,20 +45,28 @@ pub(in crate::kubernetes) async fn wait_for_none(
         if let Some(seen) = seen.take() {
             seen(&name);
         }
+        last = Some((version, since));
         sleep(LOOK).await;
     }
 }
 
-/// Who holds the lease, and its version; nobody after an orderly end.
-async fn look(api: &Api) -> Result<Option<(String, Option<String>)>, CallError> {
+/// Whom the lease names, nobody after an orderly end; and the lease's version.
+pub(in crate::kubernetes) async fn look(api: &Api) -> Result<(Leader, Option<String>), CallError> {
     let get = Call::new(Verb::Get, "leases", lease_path(&api.namespace()));
     let bytes = match api.bytes(&get).await {
         Ok(bytes) => bytes,
-        Err(error) if error.outcome() == CallOutcome::NotFound => return Ok(None),
+        Err(error) if error.outcome() == CallOutcome::NotFound => {
+            return Ok((Leader::Unknown, None));
+        }
         Err(error) => return Err(error),
     };
     let lease: Lease = serde_json::from_slice(&bytes)
         .map_err(|error| CallError::NotUnderstood(error.to_string()))?;
     let name = holder(&lease).filter(|name| !name.is_empty()).cloned();
-    Ok(name.map(|name| (name, lease.metadata.resource_version)))
+    let renewed = lease.spec.and_then(|spec| spec.renew_time);
+    let leader = name.map_or(Leader::Nobody, |name| Leader::Named {
+        name,
+        renewed: renewed.map(|time| time.0),
+    });
+    Ok((leader, lease.metadata.resource_version))
 }

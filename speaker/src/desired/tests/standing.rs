@@ -8,6 +8,7 @@ use serde_json::json;
 use super::world::{
     HERE, World, bgp_advertisement, l2_advertisement, node, ready_on, service, with,
 };
+use crate::desired::{BgpVerdict, L2Verdict};
 use crate::planner::Touched;
 
 #[test]
@@ -131,4 +132,25 @@ fn a_changed_list_is_told_as_its_difference() {
     );
     world.remove(Kind::BGPAdvertisement, "listed");
     assert!(world.routes().is_empty());
+}
+
+/// Of the reasons of two channels the greater one is told: a channel that nobody asked for explains nothing.
+#[test]
+fn what_holds_the_node_back_is_told_before_a_channel_without_advertisement() {
+    let mut world = World::usual();
+    world.remove(Kind::BGPAdvertisement, "all");
+    world.apply(service("web", &["192.0.2.10"]));
+    world.apply(ready_on("web", HERE));
+    assert_eq!(world.reasons("web", "192.0.2.10"), ["NoAdvertisement", "-"]);
+    let drained = json!({"metadata": {"annotations": {"ringbolt.io/drain": "true"}}});
+    world.apply(with(node(HERE), drained));
+    let verdicts = world.verdicts("web", "192.0.2.10");
+    let (BgpVerdict::Withheld(bgp), L2Verdict::Withheld(l2)) = (verdicts.bgp, verdicts.l2) else {
+        panic!("a drained node announces nothing");
+    };
+    assert_eq!(
+        (bgp.reason(), l2.reason()),
+        ("NoAdvertisement", "NodeDrained")
+    );
+    assert_eq!(bgp.max(l2).reason(), "NodeDrained");
 }

@@ -1,26 +1,28 @@
-//! docs/rfc.md claims requirements and names the test that shows each: every test it names must exist.
+//! Pages that claim something of a protocol name the test that shows it: every test they name must exist.
 
 use std::collections::BTreeSet;
 
 use super::{Finding, Source};
 
-const TABLE: &str = "docs/rfc.md";
+const PAGES: [&str; 2] = ["docs/rfc.md", "docs/reference/bgp-malformed.md"];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
-    let Some(table) = sources.iter().find(|source| source.path == TABLE) else {
-        return Vec::new();
-    };
     let tests = test_names(sources);
+    let pages = sources
+        .iter()
+        .filter(|source| PAGES.contains(&source.path.as_str()));
+    pages.flat_map(|page| unknown_tests(page, &tests)).collect()
+}
+
+fn unknown_tests(page: &Source, tests: &BTreeSet<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (number, line) in (1..).zip(table.text.lines()) {
-        for name in named_tests(line) {
-            if !tests.contains(name) {
-                findings.push(Finding::new(
-                    TABLE,
-                    number,
-                    format!("no test is called `{name}`"),
-                ));
-            }
+    for (number, line) in (1..).zip(page.text.lines()) {
+        for name in named_tests(line)
+            .into_iter()
+            .filter(|name| !tests.contains(name))
+        {
+            let message = format!("no test is called `{name}`");
+            findings.push(Finding::new(page.path.as_str(), number, message));
         }
     }
     findings

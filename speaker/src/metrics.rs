@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use ringbolt_bgp::session::State;
 
-use crate::status::{Phase, Picture};
+use crate::status::{Phase, Picture, reactions};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PeerLabels {
@@ -39,6 +39,13 @@ struct CounterLabels {
     counter: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReactionLabels {
+    peer: String,
+    reaction: &'static str,
+}
+
+type Seconds = Gauge<f64, AtomicU64>;
 type Number = Gauge<i64, AtomicI64>;
 type Count = Counter<u64, AtomicU64>;
 
@@ -54,6 +61,9 @@ pub(crate) struct Metrics {
     prefixes_out: Family<PeerFamilyLabels, Number>,
     prefixes_in: Family<PeerFamilyLabels, Number>,
     messages: Family<PeerDirectionLabels, Count>,
+    reactions: Family<ReactionLabels, Count>,
+    oldest_unsent: Family<PeerLabels, Seconds>,
+    send_stalled: Family<PeerLabels, Seconds>,
     l2_owned: Family<InterfaceLabels, Number>,
     l2_members: Family<InterfaceLabels, Number>,
     l2_counters: Family<CounterLabels, Count>,
@@ -112,6 +122,21 @@ impl Metrics {
             metrics.messages.clone(),
         );
         registry.register(
+            "ringbolt_bgp_reactions",
+            "What faults of the peer's messages led to since it was configured (RFC 7606)",
+            metrics.reactions.clone(),
+        );
+        registry.register(
+            "ringbolt_bgp_oldest_unsent_seconds",
+            "For how long something has waited to be told to the peer, 0 if nothing does",
+            metrics.oldest_unsent.clone(),
+        );
+        registry.register(
+            "ringbolt_bgp_send_stalled_seconds",
+            "For how long the kernel has taken no byte for the peer although there are some",
+            metrics.send_stalled.clone(),
+        );
+        registry.register(
             "ringbolt_l2_addresses_owned",
             "Addresses answered for on the interface",
             metrics.l2_owned.clone(),
@@ -150,14 +175,27 @@ impl Metrics {
         self.prefixes_out.clear();
         self.prefixes_in.clear();
         self.messages.clear();
+        self.reactions.clear();
+        self.oldest_unsent.clear();
+        self.send_stalled.clear();
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        for (id, peer) in picture.router.into_iter().flat_map(|router| &router.peers) {
+        let Some(router) = picture.router else {
+            return;
+        };
+        for (id, peer) in &router.peers {
             let labels = PeerLabels {
                 peer: id.to_string(),
             };
             let up = i64::from(peer.state == State::Established);
             self.session_up.get_or_create(&labels).set(up);
             show(&self.session_flaps.get_or_create(&labels), peer.flaps);
+            for (gauge, age) in [
+                (&self.oldest_unsent, peer.oldest_unsent),
+                (&self.send_stalled, peer.send_stalled),
+            ] {
+                let age = picture.age(router, age).unwrap_or_default();
+                gauge.get_or_create(&labels).set(age.as_secs_f64());
+            }
             for (family, out, received) in [
                 ("ipv4", peer.prefixes_out.ipv4, peer.prefixes_in.ipv4),
                 ("ipv6", peer.prefixes_out.ipv6, peer.prefixes_in.ipv6),
@@ -180,6 +218,13 @@ impl Metrics {
                     direction,
                 };
                 show(&self.messages.get_or_create(&labels), count);
+            }
+            for (reaction, count) in reactions(&peer.counters) {
+                let labels = ReactionLabels {
+                    peer: id.to_string(),
+                    reaction,
+                };
+                show(&self.reactions.get_or_create(&labels), count);
             }
         }
     }

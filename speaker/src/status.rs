@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ringbolt_bgp::router::RouterStats;
+use ringbolt_bgp::router::{Counters, RouterStats};
 use ringbolt_bgp::types::PeerId;
 use ringbolt_bgp_net::DialError;
 use ringbolt_cluster::{PresenceState, SourceProblem};
@@ -69,6 +69,12 @@ impl Picture<'_> {
         self.dial_errors?.get(peer).map(ToString::to_string)
     }
 
+    /// An age as of the Router's last word, which has grown since: it would have spoken had the wait ended.
+    pub(crate) fn age(&self, router: &RouterStats, age: Option<Duration>) -> Option<Duration> {
+        let since = self.now.saturating_duration_since(router.taken_at);
+        age.map(|age| age + since)
+    }
+
     /// A monotonic moment as a time of day, as far as the two clocks agree now. In whole seconds: the clocks are read
     /// one after the other, and what differs by that alone must not make a Speaker object be written again.
     fn time_of(&self, moment: Instant) -> Timestamp {
@@ -87,6 +93,15 @@ pub(crate) fn write_interval(nodes: usize) -> Duration {
     const WRITES_PER_S: u32 = 50;
     let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
     (Duration::from_secs(1) * nodes / WRITES_PER_S).max(Duration::from_secs(1))
+}
+
+/// What faults of a peer's messages led to since it was configured, by the name of the reaction (RFC 7606 §2).
+pub(crate) fn reactions(counters: &Counters) -> [(&'static str, u64); 3] {
+    [
+        ("attributesDiscarded", counters.attributes_discarded),
+        ("treatedAsWithdraw", counters.treated_as_withdraw),
+        ("resets", counters.resets),
+    ]
 }
 
 /// The text, cut at a character's end to what a report carries.

@@ -1,8 +1,9 @@
 //! The JSON of `/status`: sessions, segments, and every Service address with where it is announced from this node, who
 //! owns it, or why it is withheld.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ringbolt_bgp::router::{PeerStats, PerFamily, RouterStats};
 use ringbolt_bgp::session::State;
@@ -14,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::object::{capability_name, ip_family, last_error, owned_addresses};
-use super::{Phase, Picture};
+use super::{Phase, Picture, reactions};
 use crate::desired::{self, BgpVerdict, L2Verdict, Remark, RouteVerdict, Verdicts, Withheld};
 
 /// Everything, as programs read it; the shape is part of the interface.
@@ -115,11 +116,15 @@ fn bgp(picture: &Picture<'_>, router: &RouterStats) -> Value {
         "routerId": router.router_id.to_string(),
         "routes": picture.planner.routes().len(),
         "endOfRib": router.complete,
-        "peers": router.peers.iter().map(|(id, peer)| session(picture, id, peer)).collect::<Vec<_>>(),
+        "peers": router.peers.iter().map(|peer| session(picture, router, peer)).collect::<Vec<_>>(),
     })
 }
 
-fn session(picture: &Picture<'_>, id: &PeerId, peer: &PeerStats) -> Value {
+fn session(
+    picture: &Picture<'_>,
+    router: &RouterStats,
+    (id, peer): (&PeerId, &PeerStats),
+) -> Value {
     let configured = picture.planner.peers().get(id);
     let negotiated = peer
         .negotiated
@@ -144,7 +149,14 @@ fn session(picture: &Picture<'_>, id: &PeerId, peer: &PeerStats) -> Value {
         "withheld": per_family(&peer.withheld, |why| json!(why.map(|why| why.reason()))),
         "lastError": last_error(picture, id, peer),
         "flaps": peer.flaps,
+        "reactions": BTreeMap::from(reactions(&peer.counters)),
+        "oldestUnsentMs": picture.age(router, peer.oldest_unsent).map(milliseconds),
+        "sendStalledMs": picture.age(router, peer.send_stalled).map(milliseconds),
     })
+}
+
+fn milliseconds(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn per_family<T>(values: &PerFamily<T>, show: impl Fn(&T) -> Value) -> Value {

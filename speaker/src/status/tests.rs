@@ -3,11 +3,17 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use ringbolt_bgp::router::{Input, Router, RouterConfig, RouterStats};
+use ringbolt_bgp::session::{PeerConfig, RemoteAsn, Restart};
+use ringbolt_bgp::types::{Asn, PeerId, RouterId};
 use ringbolt_cluster::{PresenceState, Severity, SourceProblem, Trouble};
 use serde_json::{Value, json};
 
 use super::{Phase, Picture, bounded, conditions, report, speaker, write_interval};
 use crate::desired::tests::world::{HERE, World, bgp_advertisement, node, ready_on, service, with};
+use crate::metrics::Metrics;
 
 #[test]
 fn every_address_of_every_service_has_an_answer() {
@@ -169,6 +175,63 @@ fn long_texts_are_cut_between_characters() {
 
 fn told(world: &World, phase: &Phase) -> Value {
     serde_json::from_str(&report(&picture(world, phase, &[]), &[])).unwrap()
+}
+
+#[test]
+fn what_faults_led_to_and_what_waits_is_told_per_peer() {
+    let world = World::usual();
+    let phase = Phase::Announcing;
+    let stats = faulty_peer();
+    let picture = Picture {
+        router: Some(&stats),
+        now: stats.taken_at + Duration::from_millis(500),
+        ..picture(&world, &phase, &[])
+    };
+    let told: Value = serde_json::from_str(&report(&picture, &[])).unwrap();
+    let session = &told["bgp"]["peers"][0];
+    assert_eq!(
+        session["reactions"],
+        json!({"attributesDiscarded": 1, "treatedAsWithdraw": 2, "resets": 3})
+    );
+    assert_eq!(session["oldestUnsentMs"], 2000, "the age has grown since");
+    assert_eq!(session["sendStalledMs"], Value::Null);
+
+    let mut registry = Registry::default();
+    Metrics::register(&mut registry).update(&picture);
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    for line in [
+        "ringbolt_bgp_reactions_total{peer=\"tor\",reaction=\"treatedAsWithdraw\"} 2",
+        "ringbolt_bgp_oldest_unsent_seconds{peer=\"tor\"} 2.0",
+        "ringbolt_bgp_send_stalled_seconds{peer=\"tor\"} 0.0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+}
+
+/// One peer, of which faults are counted and for which something waits.
+fn faulty_peer() -> RouterStats {
+    let config = RouterConfig {
+        router_id: RouterId::new(1).unwrap(),
+        asn: Asn(64_512),
+        restart: Restart::Settled,
+        seed: 0,
+    };
+    let mut router = Router::new(&config, Instant::now());
+    let tor = PeerId::new("tor");
+    let peer = PeerConfig::new(
+        tor.clone(),
+        RemoteAsn::Exactly(Asn(64_513)),
+        [192, 0, 2, 1].into(),
+    );
+    router.handle(Input::SetPeer(Box::new(peer)), Instant::now());
+    let mut stats = router.stats();
+    let peer = stats.peers.get_mut(&tor).unwrap();
+    peer.counters.attributes_discarded = 1;
+    peer.counters.treated_as_withdraw = 2;
+    peer.counters.resets = 3;
+    peer.oldest_unsent = Some(Duration::from_millis(1_500));
+    stats
 }
 
 fn picture<'a>(world: &'a World, phase: &'a Phase, source: &'a [SourceProblem]) -> Picture<'a> {

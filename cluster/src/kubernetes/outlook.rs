@@ -254,8 +254,16 @@ impl Outlook {
         }
         let problems: Arc<[SourceProblem]> = state.problems().into();
         let before = self.problems.send_replace(Arc::clone(&problems));
-        let known: BTreeSet<_> = before.iter().collect();
-        for problem in problems.iter().filter(|problem| !known.contains(problem)) {
+        // Kinds join and leave a trouble one by one, within moments: that is one trouble, told once.
+        let key = |problem: &SourceProblem| {
+            let field = problem.object.is_some().then(|| problem.field.clone());
+            (problem.object.clone(), field, problem.trouble.clone())
+        };
+        let known: BTreeSet<_> = before.iter().map(key).collect();
+        for problem in problems
+            .iter()
+            .filter(|problem| !known.contains(&key(problem)))
+        {
             warn!(reason = problem.reason(), %problem, "the source is not as it should be");
         }
         if problems.is_empty() && !before.is_empty() {

@@ -134,6 +134,15 @@ enum Phase {
     },
 }
 
+/// Where the version comes from from which a watch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum VersionOf {
+    /// The list before it.
+    List,
+    /// An earlier watch. A server that has just begun does not keep it.
+    Watch,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Reflector {
@@ -145,8 +154,9 @@ pub(super) struct Reflector {
     failures: u32,
     /// Refusals since the last success that may be over at once.
     hopes: u32,
-    /// Watches in a row that did not last.
+    /// Watches in a row that did not last, while everything else was answered.
     bad_watches: u32,
+    version_of: VersionOf,
     pause: Duration,
     /// When this list was begun; a new one is due `max_age` later.
     listed: Duration,
@@ -173,6 +183,7 @@ impl Reflector {
             failures: 0,
             hopes: 0,
             bad_watches: 0,
+            version_of: VersionOf::List,
             pause: Duration::ZERO,
             listed: Duration::ZERO,
             max_age,
@@ -316,14 +327,22 @@ impl Reflector {
     pub(super) fn failed(&mut self, failure: Failure) {
         // Watches have a count of their own: a server that lists well and watches badly is not asked for
         // one list after the other.
-        let count = match self.phase {
-            Phase::Watching { .. } => &mut self.bad_watches,
-            Phase::Listing { .. } | Phase::Confirming { .. } | Phase::Probing { .. } => {
-                &mut self.failures
+        let before = match (&self.phase, failure, self.version_of) {
+            // The server was begun anew: it is asked for a list, and that is no fault of its watches.
+            (Phase::Watching { .. }, Failure::Expired, VersionOf::Watch) => self.bad_watches,
+            (Phase::Watching { .. }, ..) => {
+                self.bad_watches = self.bad_watches.saturating_add(1);
+                self.bad_watches - 1
+            }
+            (Phase::Listing { .. } | Phase::Confirming { .. } | Phase::Probing { .. }, ..) => {
+                // Watches break off where the server goes away.
+                if failure == Failure::Unavailable {
+                    self.bad_watches = 0;
+                }
+                self.failures = self.failures.saturating_add(1);
+                self.failures - 1
             }
         };
-        let before = *count;
-        *count = count.saturating_add(1);
         match (&self.phase, failure) {
             // A continuation that has expired, like everything else that breaks a list: from the start.
             (Phase::Listing { .. } | Phase::Confirming { .. }, _) => {
@@ -416,7 +435,7 @@ impl Reflector {
         let number = |version: &str| version.parse::<u64>().ok();
         match (number(ours), number(theirs)) {
             (Some(ours_at), Some(theirs_at)) if ours_at <= theirs_at => {
-                self.begin_watch(ours.to_owned());
+                self.begin_watch(ours.to_owned(), VersionOf::Watch);
             }
             _ => self.phase = listing(Freshness::Quorum),
         }
@@ -429,11 +448,12 @@ impl Reflector {
             self.complete = true;
             self.told.push(Told::Complete);
         }
-        self.begin_watch(version);
+        self.begin_watch(version, VersionOf::List);
     }
 
-    fn begin_watch(&mut self, version: String) {
+    fn begin_watch(&mut self, version: String, version_of: VersionOf) {
         self.phase = Phase::Watching { version };
+        self.version_of = version_of;
         if let Some(before) = self.bad_watches.checked_sub(1) {
             self.pause = self.pause_after(before);
         }

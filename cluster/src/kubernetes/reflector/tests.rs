@@ -277,6 +277,28 @@ fn a_server_that_lists_well_and_watches_badly_is_asked_ever_more_slowly() {
     }
 }
 
+/// What a server does whose process is replaced: watches break off, nothing is answered, and the version
+/// of before is not kept.
+#[test]
+fn a_server_that_begins_anew_time_after_time_is_not_one_that_watches_badly() {
+    let mut reflector = watching(&["a"]);
+    for turn in 0..20 {
+        reflector.watch_over(Failure::Unavailable, s(turn));
+        assert_eq!(reflector.next().ask, Ask::Probe);
+        reflector.failed(Failure::Unavailable);
+        reflector.page(page(&["a"], "10", None), s(turn));
+        assert_eq!(reflector.next().ask, watch("10"));
+        reflector.failed(Failure::Expired);
+        assert_eq!(reflector.next().ask, quorum_list(None));
+        assert!(reflector.next().after < s(1), "{turn}");
+        reflector.page(page(&["a"], "10", None), s(turn));
+        assert_eq!(reflector.next().ask, watch("10"));
+        assert!(reflector.next().after < s(1), "{turn}");
+        reflector.watch_opened(s(turn), LASTS);
+        assert!(!reflector.watches_badly());
+    }
+}
+
 #[test]
 fn a_refusal_that_may_be_over_at_once_is_asked_again_soon_a_few_times() {
     let mut reflector = watching(&["a"]);

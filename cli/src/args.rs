@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use ringbolt_config::service::DEFAULT_CLASS;
 
+use crate::bgp::flags::BgpArgs;
 use crate::logs::LogArgs;
 
 /// Port of the speaker's HTTP face (contract 6).
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Undrain(UndrainArgs),
     /// Leave a cluster clean: take Ringbolt's finalizers, and if asked its addresses, from all objects
     Uninstall(UninstallArgs),
+    /// Tools for the protocol itself: decode messages
+    Bgp(BgpArgs),
     /// Print the CustomResourceDefinitions
     Crds,
     /// Print a completion script for a shell
@@ -268,7 +271,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Commands of later versions, known by name.
-const LATER: [&str; 4] = ["explain", "plan", "migrate", "bgp"];
+const LATER: [&str; 3] = ["explain", "plan", "migrate"];
 
 /// The one line for a command that does not exist: `NotImplemented` for one of a later version.
 pub(crate) fn unknown_command(name: &str) -> String {

@@ -4,6 +4,7 @@
 //! here decides about addresses or routes.
 
 mod args;
+mod bgp;
 mod daemon;
 mod drain;
 mod http;
@@ -84,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Drain(args) => drain::drain(args),
         Command::Undrain(args) => drain::undrain(args),
         Command::Uninstall(args) => uninstall::run(args),
+        Command::Bgp(args) => bgp::run(&args),
         Command::Crds => {
             let documents: Vec<String> = ringbolt_config::api::crd_yaml()
                 .into_iter()

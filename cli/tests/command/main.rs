@@ -4,6 +4,7 @@
 //! Needs no privilege and no network but loopback: peers are dialled at high ports, and the layer 2
 //! advertisement names an interface that no machine has.
 
+mod bgp;
 mod examples;
 mod fixture;
 mod guide;

@@ -1,0 +1,65 @@
+//! The flags of `ringbolt bgp`. Owns their help; what they mean for the decoder is decided in
+//! `terms`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What `--help` shows below the flags.
+const EXAMPLES: &str = "\
+Examples:
+  echo ffffffffffffffffffffffffffffffff001304 | ringbolt bgp decode
+  ringbolt bgp decode --reencode messages.hex
+
+A line of hexadecimal digits holds one message or several, each with its header; blanks and colons
+between digits are skipped, `#` starts a comment, and an empty line is none. Every line stands for
+itself: an OPEN changes nothing for the lines after it. Families, IPv6 next hops for IPv4 prefixes and
+enhanced route refresh count as negotiated.
+
+Output is one line of JSON per message. `reaction` is the strongest of accept, discard, withdraw and
+reset; `faults` says what led to it. With reset, `notification` is what the peer would be sent.
+
+Exit codes: 0 everything decodes (a message with reaction withdraw does); 1 something does not: its
+reaction is reset, it is cut off, or it is no message; or --reencode found a difference.";
+
+#[derive(Debug, Args)]
+pub(crate) struct BgpArgs {
+    #[command(subcommand)]
+    pub(crate) command: BgpCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BgpCommand {
+    /// Show BGP messages as JSON, with their faults and what a speaker would do about them
+    Decode(DecodeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DecodeArgs {
+    /// Files to read, `-` for standard input [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the sender is to the receiver [default: ebgp]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) peer: Option<PeerKind>,
+    /// AS numbers in AS_PATH and AGGREGATOR take two octets
+    #[arg(long)]
+    pub(crate) as2: bool,
+    /// Prefixes carry path identifiers; refused in this version
+    #[arg(long)]
+    pub(crate) add_path: bool,
+    /// Messages may be longer than 4,096 octets (RFC 8654)
+    #[arg(long)]
+    pub(crate) extended_message: bool,
+    /// Encode each message again and decode that: a difference is named, and exits 1
+    #[arg(long)]
+    pub(crate) reencode: bool,
+}
+
+/// Which side of an AS border the sender is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeerKind {
+    Ebgp,
+    Ibgp,
+}

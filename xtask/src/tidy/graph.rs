@@ -10,7 +10,8 @@ use super::Finding;
 /// Our packages, and the packages of ours each may depend on. Drawn in ARCHITECTURE.md.
 const GRAPH: &[(&str, &[&str])] = &[
     ("ringbolt-bgp", &[]),
-    ("ringbolt-bgp-net", &["ringbolt-bgp"]),
+    ("ringbolt-bfd", &[]),
+    ("ringbolt-bgp-net", &["ringbolt-bgp", "ringbolt-bfd"]),
     ("ringbolt-l2", &[]),
     ("ringbolt-l2-net", &["ringbolt-l2"]),
     ("ringbolt-config", &[]),
@@ -48,7 +49,7 @@ const GRAPH: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without clock, socket or cluster, and what must be nowhere below them.
-const PURE: &[&str] = &["ringbolt-bgp", "ringbolt-l2"];
+const PURE: &[&str] = &["ringbolt-bgp", "ringbolt-bfd", "ringbolt-l2"];
 const IMPURE: &[&str] = &[
     "tokio",
     "kube",

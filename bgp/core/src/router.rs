@@ -73,7 +73,8 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Router {
     us: Identity,
-    restart: Restart,
+    /// When the process came back, if peers may hold routes of the one before.
+    back_since: Option<Instant>,
     now: Instant,
     jitter: Jitter,
     last_conn: u64,
@@ -106,7 +107,7 @@ impl Router {
                 router_id: config.router_id,
                 asn: config.asn,
             },
-            restart: config.restart,
+            back_since: (config.restart == Restart::Recovering).then_some(now),
             now,
             jitter: Jitter::new(config.seed),
             last_conn: 0,

@@ -44,7 +44,8 @@ use transition::{Action, EventKind, Step, transition};
 pub(crate) struct Session {
     config: PeerConfig,
     us: Identity,
-    restart: Restart,
+    /// When the process came back, while its peers may still hold routes of the one before.
+    back_since: Option<Instant>,
     dialler: Dialler,
     connections: Vec<Connection>,
     since: (State, Instant),
@@ -56,7 +57,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session at rest; [`Session::start`] sets it going.
-    pub(crate) fn new(config: PeerConfig, us: Identity, restart: Restart, now: Instant) -> Self {
+    pub(crate) fn new(
+        config: PeerConfig,
+        us: Identity,
+        back_since: Option<Instant>,
+        now: Instant,
+    ) -> Self {
         let us = Identity {
             asn: config.local_asn.unwrap_or(us.asn),
             ..us
@@ -64,7 +70,7 @@ impl Session {
         Self {
             config,
             us,
-            restart,
+            back_since,
             dialler: Dialler::new(),
             connections: Vec::new(),
             since: (State::Idle, now),
@@ -149,7 +155,7 @@ impl Session {
 
     /// The process has said everything once: later OPENs do not claim a restart.
     pub(crate) const fn settle(&mut self) {
-        self.restart = Restart::Settled;
+        self.back_since = None;
     }
 
     /// Asks the peer for its routes.
@@ -234,13 +240,25 @@ impl Session {
         ends: (SocketAddr, SocketAddr),
         env: &mut Env<'_>,
     ) {
-        let open = negotiate::our_open(&self.config, self.us, ends.0.ip(), self.restart);
+        let open = negotiate::our_open(&self.config, self.us, ends.0.ip(), self.restart(env.now));
         if self.dialler.dialling().is_none() {
             self.dialler.pause();
         }
         self.connections
             .push(Connection::new(conn, origin, ends, open, env.now));
         self.note_state(env.now);
+    }
+
+    /// Whether an OPEN sent now claims a restart. A peer has waited for no longer than we asked it to, so after that
+    /// there is nothing left to claim.
+    fn restart(&self, now: Instant) -> Restart {
+        let wait = self.config.graceful_restart.map(GracefulRestart::wait);
+        match (self.back_since, wait) {
+            (Some(back), Some(wait)) if now.saturating_duration_since(back) < wait => {
+                Restart::Recovering
+            }
+            _ => Restart::Settled,
+        }
     }
 
     /// The connection is gone, without our doing.

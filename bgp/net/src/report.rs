@@ -103,9 +103,10 @@ impl Log {
     }
 }
 
-/// Whether somebody at either end wanted it: shutdown, reset, another configuration, or one of two connections.
+/// Whether somebody at either end wanted it: shutdown, reset for now or for good, another configuration, or one of
+/// two connections.
 const fn is_administrative(record: &NotificationRecord) -> bool {
-    matches!((record.code, record.subcode), (6, 2..=4 | 6 | 7))
+    matches!((record.code, record.subcode), (6, 2..=4 | 6 | 7 | 9))
 }
 
 /// Whether we ended the session ourselves, for reasons of our own.

@@ -94,7 +94,9 @@ impl Router {
             }
             Some(_) => self.with_session(&id, |session, env| session.adopt(config, env)),
             None => {
-                let session = Session::new(config, self.us, self.restart, self.now);
+                // A peer that comes when everything has been said never knew the process before.
+                let back_since = self.back_since.filter(|_| !self.export.is_complete());
+                let session = Session::new(config, self.us, back_since, self.now);
                 self.peers.insert(
                     id.clone(),
                     Peer::new(session, self.departure.of_new_peers()),

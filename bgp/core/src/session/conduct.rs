@@ -70,7 +70,14 @@ impl Session {
 
     fn notify(&mut self, id: ConnId, before: State, next: State, event: Event, env: &mut Env<'_>) {
         let (notification, why) = match event {
-            Event::Stop(cease, reason) => (cease, Why::Ours(reason)),
+            Event::Stop(cease, reason) => {
+                let cease = if reason.is_for_good() && self.keeps_routes(id) {
+                    cease.into_hard_reset()
+                } else {
+                    cease
+                };
+                (cease, Why::Ours(reason))
+            }
             Event::HoldExpired => (
                 Notification::new(ErrorCode::HoldTimerExpired, Vec::new()),
                 Why::Ours(if before == State::Established {
@@ -100,6 +107,14 @@ impl Session {
             | Event::Notification(_) => return,
         };
         self.end_with(id, next, notification, why, env);
+    }
+
+    /// Whether the peer would keep our routes if this connection ended with an ordinary Cease.
+    fn keeps_routes(&self, id: ConnId) -> bool {
+        let established = self.established().filter(|conn| conn.id() == id);
+        established
+            .and_then(Connection::negotiated)
+            .is_some_and(|agreed| agreed.keeps_routes_on_notification())
     }
 
     /// Established wins over everything else that was tried.
@@ -192,11 +207,16 @@ impl Session {
 
 fn record(notification: &Notification, direction: Direction) -> NotificationRecord {
     let (code, subcode) = notification.code.octets();
+    let wrapped = notification.hard_reset_cause();
     NotificationRecord {
         direction,
         code,
         subcode,
-        text: notification.text().map(Arc::from),
-        cause: None,
+        text: wrapped
+            .as_ref()
+            .unwrap_or(notification)
+            .text()
+            .map(Arc::from),
+        cause: wrapped.map(|wrapped| wrapped.code.to_string().into()),
     }
 }

@@ -175,3 +175,9 @@ pub struct GracefulRestart {
     /// How long the peer should wait for us, in seconds; twelve bits on the wire.
     pub restart_time_s: u16,
 }
+
+impl GracefulRestart {
+    pub(super) fn wait(self) -> Duration {
+        Duration::from_secs(self.restart_time_s.into())
+    }
+}

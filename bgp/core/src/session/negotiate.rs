@@ -80,6 +80,13 @@ pub enum Refresh {
 }
 
 impl Negotiated {
+    /// Whether a NOTIFICATION leaves the routes with the peer, so that only a Hard Reset takes them (RFC 8538 §3).
+    pub(crate) fn keeps_routes_on_notification(&self) -> bool {
+        self.graceful_restart
+            .as_ref()
+            .is_some_and(|theirs| theirs.notifications)
+    }
+
     pub(crate) const fn decode_ctx(&self) -> DecodeCtx {
         DecodeCtx {
             asn_width: self.asn_width,
@@ -118,7 +125,7 @@ pub(crate) fn our_open(config: &PeerConfig, us: Identity, local: IpAddr, restart
     if let Some(graceful) = config.graceful_restart {
         capabilities.push(Capability::GracefulRestart(GracefulCapability {
             restarting: restart == Restart::Recovering,
-            notifications: false,
+            notifications: true,
             restart_time_s: graceful.restart_time_s,
             // What Services need in order to be reached is the kernel's: it forwards meanwhile.
             families: config

@@ -57,6 +57,11 @@ pub enum DownReason {
 }
 
 impl DownReason {
+    /// Whether we shall not be back, so that a peer must not keep our routes.
+    pub(super) const fn is_for_good(&self) -> bool {
+        matches!(self, Self::Deconfigured | Self::Shutdown)
+    }
+
     /// The word used in conditions and metric labels.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
@@ -84,8 +89,8 @@ impl DownReason {
 #[error(
     "NOTIFICATION {}{}{}",
     ErrorCode::from_octets(*code, *subcode),
-    after_colon(text.as_deref()),
-    after_colon(cause.as_deref())
+    after_colon(cause.as_deref()),
+    after_colon(text.as_deref())
 )]
 pub struct NotificationRecord {
     /// Who sent it.
@@ -96,7 +101,8 @@ pub struct NotificationRecord {
     pub subcode: u8,
     /// The reason in words (RFC 9003), escaped: safe to print.
     pub text: Option<Arc<str>>,
-    /// What the numbers leave out: of one that we sent, the values that were at odds.
+    /// What the numbers leave out: of one that we sent, the values that were at odds; of a Hard
+    /// Reset, the NOTIFICATION that it wraps (RFC 8538 §3).
     pub cause: Option<Arc<str>>,
 }
 

@@ -9,7 +9,7 @@ use crate::router::{Drain, Event, Flush, Input, ShutdownMode};
 use crate::session::{DownReason, GracefulRestart, Mode, PeerConfig, State};
 use crate::types::ConnId;
 use crate::wire::capability::{Capability, GracefulRestart as GracefulCapability};
-use crate::wire::{Community, Message, Open, Update};
+use crate::wire::{Community, Message, Notification, Open, Update};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SERVICE: &str = "192.0.2.1/32";
@@ -139,12 +139,17 @@ fn where_nothing_is_announced_leaving_takes_no_time() {
 
 /// The peer can help us restart.
 fn helper() -> (PeerConfig, Open) {
+    helper_with(false)
+}
+
+/// The same; with the N bit it keeps our routes over a NOTIFICATION as well (RFC 8538).
+fn helper_with(notifications: bool) -> (PeerConfig, Open) {
     let graceful = Some(GracefulRestart { restart_time_s: 60 });
     let mut open = open();
     open.capabilities
         .push(Capability::GracefulRestart(GracefulCapability {
             restarting: false,
-            notifications: false,
+            notifications,
             restart_time_s: 120,
             families: Vec::new(),
         }));
@@ -193,6 +198,104 @@ fn a_claim_to_have_restarted_ends_with_the_first_whole_view() {
         panic!("OPEN comes first");
     };
     assert!(!ours.graceful_restart().unwrap().restarting);
+}
+
+/// Whether the OPEN on this connection claims a restart.
+fn claims_a_restart(rig: &mut Rig, conn: ConnId) -> bool {
+    let Some(Message::Open(ours)) = rig.hear(conn).into_iter().next() else {
+        panic!("OPEN comes first");
+    };
+    ours.graceful_restart().unwrap().restarting
+}
+
+#[test]
+fn a_restart_is_claimed_for_as_long_as_peers_were_asked_to_wait() {
+    let (config, _) = helper();
+    let mut rig = Rig::new(config);
+    rig.pass(59 * SECOND);
+    let early = rig.connect();
+    assert!(claims_a_restart(&mut rig, early));
+    rig.give(Input::Closed { conn: early });
+    rig.pass(SECOND);
+    let late = rig.connect();
+    assert!(!claims_a_restart(&mut rig, late), "nobody waits any longer");
+}
+
+#[test]
+fn a_peer_that_is_added_later_hears_of_no_restart() {
+    let (config, _) = helper();
+    let mut rig = Rig::bare();
+    rig.give(Input::OriginationsComplete);
+    rig.give(Input::SetPeer(Box::new(config)));
+    let conn = rig.connect();
+    assert!(!claims_a_restart(&mut rig, conn));
+}
+
+/// The NOTIFICATION that comes last on a connection.
+fn notification(rig: &mut Rig, conn: ConnId) -> Notification {
+    match rig.hear(conn).pop() {
+        Some(Message::Notification(notification)) => notification,
+        other => panic!("no NOTIFICATION but {other:?}"),
+    }
+}
+
+#[test]
+fn leaving_for_good_takes_the_routes_along() {
+    let (config, open) = helper_with(true);
+    let patient = PeerConfig {
+        drain_wait: Duration::ZERO,
+        ..config
+    };
+    let (mut rig, conn) = serving(patient.clone(), &open);
+    leave(&mut rig, ShutdownMode::Leave);
+    let withdrawals = rig.bytes(conn).len();
+    rig.give(Input::Sent {
+        conn,
+        bytes: withdrawals,
+    });
+    rig.pass(3 * SECOND);
+    let said = notification(&mut rig, conn);
+    assert_eq!(said.code.octets(), (6, 9));
+    let wrapped = said.hard_reset_cause().unwrap();
+    assert_eq!(wrapped.code.octets(), (6, 2));
+    assert_eq!(wrapped.text().unwrap(), "power-off for maintenance");
+    let told = rig.stats().last_notification.unwrap().to_string();
+    assert_eq!(
+        told,
+        "NOTIFICATION 6/9 (Cease, hard reset): 6/2 (Cease, administrative shutdown): \
+         power-off for maintenance"
+    );
+
+    let (mut rig, conn) = serving(patient, &open);
+    rig.give(Input::RemovePeer { peer: peer() });
+    let said = notification(&mut rig, conn);
+    assert_eq!(said.code.octets(), (6, 9));
+    assert_eq!(said.hard_reset_cause().unwrap().code.octets(), (6, 3));
+}
+
+#[test]
+fn leaving_for_a_moment_leaves_the_routes_with_the_peer() {
+    let (config, open) = helper_with(true);
+    let (mut rig, conn) = serving(config.clone(), &open);
+    rig.give(Input::ResetPeer {
+        peer: peer(),
+        reason: Arc::from("again"),
+    });
+    assert_eq!(rig.last_words(conn), Some((6, 4)));
+    let (mut rig, conn) = serving(config.clone(), &open);
+    rig.give(Input::SetPeer(Box::new(PeerConfig {
+        port: 1_179,
+        ..config
+    })));
+    assert_eq!(rig.last_words(conn), Some((6, 6)));
+}
+
+#[test]
+fn a_peer_without_the_n_bit_is_left_with_an_ordinary_cease() {
+    let (config, open) = helper();
+    let (mut rig, conn) = serving(config, &open);
+    rig.give(Input::RemovePeer { peer: peer() });
+    assert_eq!(rig.last_words(conn), Some((6, 3)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The table of BGP peers: one row per peer and node.
 
+use ringbolt_config::api::BGPPeer;
 use ringbolt_config::api::speaker::SessionStatus;
 use serde::Serialize;
 
@@ -18,6 +19,11 @@ pub(super) struct PeerRow {
     pub(super) prefixes_out: u32,
     pub(super) prefixes_in: u32,
     pub(super) flaps: u32,
+    /// Set while the BGPPeer is refused: the session is of the last version that was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
     pub(super) last_error: Option<String>,
     pub(super) families: Vec<String>,
 }
@@ -32,10 +38,12 @@ impl Row for PeerRow {
         "OUT",
         "IN",
         "FLAPS",
+        "REASON",
         "LAST-ERROR",
         "FAMILIES",
+        "MESSAGE",
     ];
-    const NARROW: usize = 8;
+    const NARROW: usize = 9;
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -47,12 +55,14 @@ impl Row for PeerRow {
             self.prefixes_out.to_string(),
             self.prefixes_in.to_string(),
             self.flaps.to_string(),
+            self.reason.clone().unwrap_or_default(),
             // A session that is up has got over it; programs find it in the JSON.
             self.last_error
                 .clone()
                 .filter(|_| self.state != "Established")
                 .unwrap_or_default(),
             self.families.join(","),
+            self.message.clone().unwrap_or_default(),
         ]
     }
 }
@@ -63,8 +73,32 @@ pub(super) fn rows(view: &View) -> Vec<PeerRow> {
         .iter()
         .flat_map(|(name, parts)| of_node(name.as_str(), parts))
         .collect();
+    for peer in &view.peers {
+        refused(peer, &mut rows);
+    }
     rows.sort_by(|a, b| (&a.peer, &a.node).cmp(&(&b.peer, &b.node)));
     rows
+}
+
+/// Tells with every session of a peer that the peer is refused, and with one row where it has none.
+fn refused(peer: &BGPPeer, rows: &mut Vec<PeerRow>) {
+    let conditions = peer.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
+    let Some(ready) = ready.find(|condition| condition.status == "False") else {
+        return;
+    };
+    let name = peer.metadata.name.as_deref().unwrap_or_default();
+    if !rows.iter().any(|row| row.peer == name) {
+        rows.push(PeerRow {
+            peer: name.to_owned(),
+            state: "Refused".to_owned(),
+            ..PeerRow::default()
+        });
+    }
+    for row in rows.iter_mut().filter(|row| row.peer == name) {
+        row.reason = Some(ready.reason.clone());
+        row.message = Some(ready.message.clone());
+    }
 }
 
 /// The sessions a node's speaker reports, and those its peers call for and it does not report.
@@ -114,6 +148,8 @@ fn row(node: &str, session: &SessionStatus) -> PeerRow {
         prefixes_out: session.prefixes_out,
         prefixes_in: session.prefixes_in,
         flaps: session.flaps,
+        reason: None,
+        message: None,
         last_error: session.last_error.as_ref().map(|error| error.text.clone()),
         families: session
             .families

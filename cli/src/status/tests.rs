@@ -285,6 +285,34 @@ fn a_pool_shows_its_numbers_and_what_is_wrong_with_it() {
 }
 
 #[test]
+fn a_refused_peer_says_so_whether_it_has_a_session_or_not() {
+    let mut objects = samples::cluster();
+    objects.push(speaker("node-1", session("Connect", &[]), &[]));
+    let told = condition(
+        "Ready",
+        "False",
+        "UnknownReference",
+        "spec.passwordSecret: none",
+    );
+    for object in &mut objects {
+        if object["kind"] == "BGPPeer" {
+            object["status"] = json!({"conditions": [told]});
+        }
+    }
+    let rows = json_rows(objects.clone(), StatusTopic::Peers);
+    assert_eq!(
+        column(&rows, "reason"),
+        ["UnknownReference", "UnknownReference"]
+    );
+    objects.retain(|object| object["kind"] == "BGPPeer");
+    let row = json_rows(objects, StatusTopic::Peers).remove(0);
+    assert_eq!(
+        (&row["state"], &row["message"]),
+        (&json!("Refused"), &json!("spec.passwordSecret: none"))
+    );
+}
+
+#[test]
 fn peers_are_listed_per_node_whether_reported_or_only_wanted() {
     let mut down = session("Active", &[]);
     down["lastError"] = json!({"code": 6, "subcode": 2, "text": "received Cease/2"});
@@ -302,7 +330,7 @@ fn peers_are_listed_per_node_whether_reported_or_only_wanted() {
     assert!(
         wide.lines()
             .next()
-            .is_some_and(|titles| titles.ends_with("LAST-ERROR        FAMILIES")),
+            .is_some_and(|titles| titles.ends_with("LAST-ERROR        FAMILIES  MESSAGE")),
         "{wide}"
     );
 }

@@ -13,7 +13,7 @@ use crate::kubelab::KubeLab;
 use crate::node::Ringbolt;
 
 /// How many scenarios run side by side. Each has an API server, and those take a core for seconds when they start.
-const HANDS: usize = 2;
+const HANDS: usize = 3;
 
 /// How a scenario has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -170,12 +170,17 @@ impl<'a> Stage<'a> {
         events.into_iter().map(value).collect()
     }
 
-    /// Types and reasons of the events that regard a Service, sorted, each as often as it was told.
+    /// Types and reasons of our events that regard a Service, sorted, each as often as it was told.
     pub(super) fn events(&self, name: &str) -> Result<Vec<String>> {
         let events = self.plane.list(&Resource::event(), Some(&self.space))?;
+        // The API server tells things of its own about Services.
+        let by_us = |event: &Value| {
+            let reporter = event["reportingComponent"].as_str();
+            reporter.is_some_and(|reporter| reporter.starts_with("ringbolt.io/"))
+        };
         let ours = events
             .iter()
-            .filter(|event| event["involvedObject"]["name"] == name);
+            .filter(|event| event["involvedObject"]["name"] == name && by_us(event));
         let mut told = Vec::new();
         for event in ours {
             let text = |field: &str| event[field].as_str().unwrap_or_default();

@@ -27,9 +27,7 @@ impl Capture {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
-        require_program(Path::new("tcpdump"))?;
-        // As root it sets its groups anew, whoever it is told to be.
-        require_users("tcpdump")?;
+        Self::require()?;
         let name = format!("{}-{interface}", space.name());
         let file = folder.join(format!("{name}.pcap"));
         let mut command = space.command("tcpdump");
@@ -58,15 +56,27 @@ impl Capture {
         Ok(Self { daemon, file })
     }
 
+    /// Refuses where it cannot run.
+    pub(crate) fn require() -> Result<()> {
+        require_program(Path::new("tcpdump"))?;
+        // As root it sets its groups anew, whoever it is told to be.
+        require_users("tcpdump")
+    }
+
     /// Ends the recording and returns tcpdump's own decoding of it.
     pub(crate) fn finish(mut self) -> Result<Decoded> {
         self.daemon.signal(Signal::Term)?;
         self.daemon.wait_end(Duration::from_secs(5))?;
+        Ok(Decoded {
+            text: self.so_far()?,
+        })
+    }
+
+    /// tcpdump's decoding of what is recorded so far. An error while a packet is half written: ask again.
+    pub(crate) fn so_far(&self) -> Result<String> {
         let mut command = Command::new("tcpdump");
         command.args(["-e", "-n", "-vv", "-r"]).arg(&self.file);
-        Ok(Decoded {
-            text: run(&mut command)?,
-        })
+        run(&mut command)
     }
 }
 

@@ -3,7 +3,7 @@
 //! `netns`, `process`, `lab`, `folder`, `wait` and `progress` make a lab that cleans up after itself. `plan` and `rack` are the network
 //! of the story. `bird`, `frr` and `router` are routers that tell what they know; `pod`, `proxy` and `client` are
 //! what a cluster has around Ringbolt; `frames` and `capture` look at the wire. `demo` tells the story, `scenario`
-//! holds the tests, `bench` the measurements. What is verified here is read from the other side: the router's
+//! holds the tests, `interop` the daemons of others, `bench` the measurements. What is verified here is read from the other side: the router's
 //! table, the client's answer, the decoder's opinion.
 #![expect(
     clippy::print_stdout,
@@ -20,6 +20,7 @@ mod diag;
 mod folder;
 mod frames;
 mod frr;
+mod interop;
 mod kubelab;
 mod lab;
 mod manifests;

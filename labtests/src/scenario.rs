@@ -3,6 +3,7 @@
 //! Prints a line for every scenario and at the end a result line in the form of Rust's own test programs.
 
 mod announcing;
+mod interoperation;
 mod kubernetes;
 mod lab_itself;
 mod operations;
@@ -82,6 +83,7 @@ impl Lists {
         let namespaces = [
             lab_itself::SCENARIOS,
             announcing::SCENARIOS,
+            interoperation::SCENARIOS,
             segment::SCENARIOS,
             operations::SCENARIOS,
             privileges::SCENARIOS,

@@ -1,0 +1,9 @@
+//! BGP with the daemons of others: a scenario for each daemon, in which every cell of its row is looked at.
+
+use super::Scenario;
+use crate::interop::{self, Kind};
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "gobgp_interoperates_in_every_cell",
+    run: |r| interop::run(Kind::GoBgp, r),
+}];

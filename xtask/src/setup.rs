@@ -27,12 +27,16 @@ pub(crate) enum Purpose {
     Frr,
     /// An independent decoder of what we send.
     Capture,
-    /// OpenBGPD as a reference of benchmarks.
+    /// OpenBGPD as a reference of benchmarks and as a peer.
     OpenBgpd,
+    /// GoBGP as a peer.
+    GoBgp,
+    /// ExaBGP as a peer.
+    ExaBgp,
 }
 
 impl Purpose {
-    pub(crate) const TESTS: &[Self] = &[Self::Lab, Self::Bird, Self::Frr, Self::Capture];
+    pub(crate) const TESTS: &[Self] = Self::ALL;
     pub(crate) const BENCH: &[Self] = &[Self::Lab, Self::Bird, Self::OpenBgpd];
     const ALL: &[Self] = &[
         Self::Lab,
@@ -40,6 +44,8 @@ impl Purpose {
         Self::Frr,
         Self::Capture,
         Self::OpenBgpd,
+        Self::GoBgp,
+        Self::ExaBgp,
     ];
 }
 
@@ -87,6 +93,18 @@ const PROGRAMS: &[Program] = &[
         name: "bgpctl",
         package: "openbgpd",
         services: &["openbgpd"],
+    },
+    Program {
+        purpose: Purpose::GoBgp,
+        name: "gobgpd",
+        package: "gobgpd",
+        services: &["gobgpd"],
+    },
+    Program {
+        purpose: Purpose::ExaBgp,
+        name: "exabgp",
+        package: "exabgp",
+        services: &["exabgp"],
     },
 ];
 

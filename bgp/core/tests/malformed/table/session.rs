@@ -3,9 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::Reaction::{Accept, Close, Discard, Ignore, Reset, Withdraw};
-use super::bytes::{
-    HOP, ORIGIN, PATH, ROUTE, hex, long_path, message, only, unreach, update_of, with,
-};
+use super::bytes::{HOP, ORIGIN, PATH, ROUTE, hex, long_path, message, only, update_of, with};
 use super::{Case, Delivery, Session, Stage, cases};
 
 /// More messages than anybody would keep.
@@ -106,6 +104,6 @@ pub(super) fn floods() -> Vec<Case> {
         91 "VPN that is not negotiated": of("0001 80") => Discard;
         91 "EVPN that is not negotiated": of("0019 46") => Discard;
         91 "link state that is not negotiated": of("4004 47") => Discard;
-        91 "withdrawal from FlowSpec": unreach(&format!("0001 85 {garbage}")) => Discard;
+        91 "withdrawal from FlowSpec": with(&format!("80 0f 0a 0001 85 {garbage}")) => Discard;
     }
 }

@@ -62,10 +62,9 @@ const NOT_SERVED: &[(&[Kind], &str, Served)] = &[
     (PEER_KINDS, "strictBFD", Served::Only(&["false"])),
     (
         PEER_KINDS,
-        "enableGracefulRestart",
-        Served::Only(&["false"]),
+        "gracefulRestart.longLivedStaleTimeSeconds",
+        Served::Refused,
     ),
-    (PEER_KINDS, "gracefulRestart", Served::Refused),
     (PEER_KINDS, "vrf", Served::Refused),
     (PEER_KINDS, "maxPrefixesOut", Served::Refused),
     (PEER_KINDS, "allowASIn", Served::Only(&["0"])),
@@ -77,15 +76,32 @@ const NOT_SERVED: &[(&[Kind], &str, Served)] = &[
     (PEER_KINDS, "role", Served::Refused),
 ];
 
-/// What becomes of a field, given its first segment below `spec`.
-fn served(kind: Kind, field: &str) -> Served {
+/// What becomes of a field, given its path below `spec`.
+fn served(kind: Kind, path: &str) -> Served {
     if REFUSED_KINDS.contains(&kind) {
         return Served::Refused;
     }
+    row(kind, path).map_or(Served::Read, |(_, served)| served)
+}
+
+/// The row of the table that a path below `spec` falls under, with its name: one of the field, or of what holds it.
+fn row(kind: Kind, path: &str) -> Option<(&'static str, Served)> {
+    let holds = |name: &str| {
+        path.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
     let row = NOT_SERVED
         .iter()
-        .find(|(kinds, name, _)| kinds.contains(&kind) && *name == field);
-    row.map_or(Served::Read, |(_, _, served)| *served)
+        .find(|(kinds, name, _)| kinds.contains(&kind) && holds(name));
+    row.map(|(_, name, served)| (*name, *served))
+}
+
+/// The value at a path below `spec`, unless it is null.
+fn value_at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    let found = path
+        .split('.')
+        .try_fold(spec, |value, name| value.get(name));
+    found.filter(|value| !value.is_null())
 }
 
 /// Fields of a spec that are refused as they stand; `None` stands for the kind as a whole.
@@ -96,8 +112,8 @@ pub(crate) fn refusals(kind: Kind, spec: &Value) -> Vec<Option<&'static str>> {
     let rows = NOT_SERVED
         .iter()
         .filter(|(kinds, ..)| kinds.contains(&kind));
-    let refused = rows.filter(|(_, field, served)| match (spec.get(field), served) {
-        (None | Some(Value::Null), _) | (_, Served::Read) => false,
+    let refused = rows.filter(|(_, field, served)| match (value_at(spec, field), served) {
+        (None, _) | (_, Served::Read) => false,
         (Some(_), Served::Refused) => true,
         (Some(Value::String(text)), Served::Only(allowed)) => !allowed.contains(&text.as_str()),
         (Some(value), Served::Only(allowed)) => !allowed.contains(&value.to_string().as_str()),
@@ -128,12 +144,11 @@ fn collect(kind: Kind, schema: &JSONSchemaProps, path: &str, fields: &mut Vec<Se
         .as_ref()
         .filter(|members| !members.contains_key("matchLabels"));
     let Some(members) = members else {
-        let first = path.split(['.', '[']).next().unwrap_or(path);
         if !path.is_empty() {
             fields.push(ServedField {
                 kind,
                 path: path.into(),
-                served: served(kind, first),
+                served: served(kind, path),
             });
         }
         return;
@@ -156,11 +171,11 @@ pub fn render_markdown() -> String {
         let of_kind: Vec<_> = fields.iter().filter(|field| field.kind == kind).collect();
         let mut refused: Vec<String> = Vec::new();
         for field in &of_kind {
-            let first = field.path.split(['.', '[']).next().unwrap_or_default();
+            let name = row(kind, &field.path).map_or("", |(name, _)| name);
             let entry = match field.served {
                 Served::Read => continue,
-                Served::Refused => format!("`{first}`"),
-                Served::Only(values) => format!("`{first}` other than {}", values.join(", ")),
+                Served::Refused => format!("`{name}`"),
+                Served::Only(values) => format!("`{name}` other than {}", values.join(", ")),
             };
             if refused.last() != Some(&entry) {
                 refused.push(entry);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
-use ringbolt_bgp::session::{Hops, Mode, PeerConfig, RemoteAsn};
+use ringbolt_bgp::session::{GracefulRestart, Hops, Mode, PeerConfig, RemoteAsn};
 use ringbolt_bgp::types::{Asn, Family, FamilySet, HoldTime, PeerId, Peering, RouterId, Secret};
 use ringbolt_config::model::bgp::Distance;
 use ringbolt_config::model::{self, IpFamily, Peer};
@@ -67,6 +67,7 @@ pub fn peer_config(peer: &Peer) -> Result<PeerConfig, PeerProblem> {
         passive,
         families,
         nodes: _,
+        graceful_restart,
         max_prefixes,
         drain_wait,
     } = peer;
@@ -105,7 +106,9 @@ pub fn peer_config(peer: &Peer) -> Result<PeerConfig, PeerProblem> {
                 Hops::Security(NonZeroU8::new(*hops).ok_or(PeerProblem::NoHops)?)
             }
         },
-        graceful_restart: None,
+        graceful_restart: graceful_restart.map(|offer| GracefulRestart {
+            restart_time_s: offer.restart_time_s,
+        }),
         max_prefixes_in: *max_prefixes,
         drain_wait: *drain_wait,
     })

@@ -45,15 +45,19 @@ enum Originations {
 }
 
 impl Routing {
-    /// Starts a Router that knows nothing but who it is.
+    /// Starts the Router of a process that has just begun: peers may hold routes of the one before, and whether there
+    /// was one nobody can tell.
     pub(crate) fn spawn(identity: Identity, listen: Option<SocketAddr>) -> Self {
+        Self::spawn_as(identity, listen, Restart::Recovering)
+    }
+
+    fn spawn_as(identity: Identity, listen: Option<SocketAddr>, restart: Restart) -> Self {
         let Identity { router_id, asn } = identity;
         info!(%router_id, "BGP identifier");
-        // No peer keeps routes of an earlier process: graceful restart is not offered.
         let router = RouterConfig {
             router_id,
             asn,
-            restart: Restart::Settled,
+            restart,
             seed: seed(),
         };
         let bgp = Bgp::spawn(Settings { router, listen });
@@ -89,11 +93,12 @@ impl Routing {
             }
         } else if self.parting.is_some() {
             info!("there is a Node object again: all sessions start again");
-            self.begin_again(planner).await;
+            // Peers were told to keep nothing.
+            self.begin_again(planner, Restart::Settled).await;
         } else if planner.identity().router_id != self.identity.router_id {
             // A speaker has one identifier (RFC 4271 §4.2), so another one means other sessions.
             warn!("the BGP identifier changed: all sessions start again");
-            self.begin_again(planner).await;
+            self.begin_again(planner, Restart::Recovering).await;
         } else {
             let routes = std::mem::take(&mut orders.routes);
             self.tell(planner, orders.drain, routes, orders.peers.take())
@@ -101,10 +106,18 @@ impl Routing {
         }
     }
 
-    /// Everything known at start has been told.
+    /// Everything known at start has been told, or is not waited for any longer.
     pub(crate) async fn originations_complete(&mut self) {
+        if self.is_complete() {
+            return;
+        }
         self.originations = Originations::Complete;
         self.bgp.originations_complete().await;
+    }
+
+    /// Whether the Router was told that it knows everything.
+    pub(crate) const fn is_complete(&self) -> bool {
+        matches!(self.originations, Originations::Complete)
     }
 
     /// Takes leave of all peers; bounded by their own waits and a little more.
@@ -171,12 +184,12 @@ impl Routing {
     }
 
     /// Ends all sessions, and starts with everything there is.
-    async fn begin_again(&mut self, planner: &Planner) {
+    async fn begin_again(&mut self, planner: &Planner, restart: Restart) {
         self.bgp
             .shutdown(ShutdownMode::Plain, "the speaker begins again")
             .await;
-        let originations = self.originations;
-        *self = Self::spawn(planner.identity(), self.listen);
+        let complete = self.is_complete();
+        *self = Self::spawn_as(planner.identity(), self.listen, restart);
         let routes = RouteChange {
             originate: planner.routes().all(),
             withdraw: Vec::new(),
@@ -188,7 +201,7 @@ impl Routing {
             Some(planner.peers().clone()),
         )
         .await;
-        if originations == Originations::Complete {
+        if complete {
             self.originations_complete().await;
         }
     }

@@ -53,6 +53,7 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
     let reporter = Reporter::new(cluster.writer(), metrics, publish);
     let speaker = Speaker {
         planner: Planner::new(&settings),
+        answered: None,
         waiting: KINDS.iter().copied().collect(),
         restored: BTreeSet::new(),
         phase: Phase::Reading(KINDS.to_vec()),
@@ -73,6 +74,9 @@ pub fn run(settings: Settings, cluster: Cluster, shutdown: CancellationToken) ->
     }
 }
 
+/// For how long after the source has answered first a view that is not whole keeps End-of-RIB back. What is only late
+/// is added to later; what is never coming must not keep peers waiting (contracts 4.3).
+const VIEW_LIMIT: Duration = Duration::from_secs(60);
 /// How often the key file is read, and what nobody reports is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -84,6 +88,8 @@ struct Speaker {
     waiting: BTreeSet<Kind>,
     /// Those of them of which an earlier process has left a view.
     restored: BTreeSet<Kind>,
+    /// When the source first said that it has told all of a kind.
+    answered: Option<Instant>,
     phase: Phase,
     routing: Option<Routing>,
     layer2: Option<Layer2>,
@@ -104,6 +110,7 @@ impl Speaker {
         identity.mark_changed();
         loop {
             let due = self.reporter.due();
+            let overdue = self.view_due();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changes = changes.next() => self.take(changes).await,
@@ -119,6 +126,9 @@ impl Speaker {
                 Ok(()) = source.changed() => self.reporter.note(),
                 () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                     self.report().await;
+                }
+                () = sleep_until(overdue.unwrap_or_else(Instant::now).into()), if overdue.is_some() => {
+                    self.complete_overdue().await;
                 }
                 _ = look.tick() => {
                     self.refresh_keys().await;
@@ -142,6 +152,7 @@ impl Speaker {
                 Change::Apply(object) => self.planner.apply(object),
                 Change::Delete(object) => self.planner.remove(&object),
                 Change::Synced(kind) => {
+                    self.answered.get_or_insert_with(Instant::now);
                     self.waiting.remove(&kind);
                 }
                 Change::Restored(kind) => {
@@ -171,6 +182,22 @@ impl Speaker {
             Phase::Announcing | Phase::Leaving => self.settle().await,
         }
         self.reporter.planner_changed();
+    }
+
+    /// When End-of-RIB follows what was restored although the source has not told everything.
+    fn view_due(&self) -> Option<Instant> {
+        let complete = self.routing.as_ref().is_none_or(Routing::is_complete);
+        view_due(&self.phase, self.answered).filter(|_| !complete)
+    }
+
+    async fn complete_overdue(&mut self) {
+        warn!(
+            waiting = ?self.waiting,
+            "not everything was read in time: peers wait for no more than what was announced"
+        );
+        if let Some(routing) = &mut self.routing {
+            routing.originations_complete().await;
+        }
     }
 
     /// Whether what an earlier process has left is all there. It never holds Secrets: what needs one waits,
@@ -280,6 +307,14 @@ impl Speaker {
             self.cluster.finish()
         );
         info!("said goodbye");
+    }
+}
+
+/// When a view stops keeping End-of-RIB back: a while after the source has answered, and never before it has.
+fn view_due(phase: &Phase, answered: Option<Instant>) -> Option<Instant> {
+    match phase {
+        Phase::Restored(_) => answered.map(|at| at + VIEW_LIMIT),
+        Phase::Reading(_) | Phase::Announcing | Phase::Leaving => None,
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Peer {
     pub families: BTreeSet<IpFamily>,
     /// Nodes that have the session.
     pub nodes: Selectors,
+    /// Whether the peer is asked to keep our routes while we restart.
+    pub graceful_restart: Option<GracefulRestart>,
     /// Prefixes accepted before the session is closed.
     pub max_prefixes: Option<u32>,
     /// Time between lowering the preference of routes and withdrawing them.
@@ -80,6 +82,13 @@ impl Peer {
     pub fn shown_asn(&self) -> u32 {
         self.local_asn.unwrap_or(self.my_asn)
     }
+}
+
+/// What a peer is offered in the graceful restart capability (RFC 4724).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GracefulRestart {
+    /// For how long it should wait for us, 1 s to 4,095 s.
+    pub restart_time_s: u16,
 }
 
 /// How far away a peer may be.

@@ -11,7 +11,7 @@ use super::faults::Faults;
 use super::problem::Reason;
 use crate::api::bgp_peer::{DynamicAsn, IpFamily};
 use crate::api::{BGPPeer, PeerFields};
-use crate::model::bgp::{Distance, MAX_PASSWORD, Password, Peer, RemoteAsn};
+use crate::model::bgp::{Distance, GracefulRestart, MAX_PASSWORD, Password, Peer, RemoteAsn};
 use crate::names::{Kind, ObjectRef, PeerName};
 use crate::snapshot::Snapshot;
 
@@ -23,6 +23,10 @@ const HOLD_S: u64 = 90;
 const CONNECT_S: u64 = 5;
 /// Wait of a drain where none is given, seconds.
 const DRAIN_S: u32 = 3;
+/// How long a peer is asked to wait for us where nothing is said, seconds.
+const RESTART_S: u16 = 60;
+/// Greatest that fits into the twelve bits of the restart time (RFC 4724 §3), seconds.
+const MAX_RESTART_S: u64 = 4_095;
 /// Greatest that fits into an OPEN's hold time, seconds.
 const MAX_TIME_S: u64 = 65_535;
 /// Entry of a Secret that holds a password.
@@ -77,6 +81,7 @@ pub(super) fn compile(
         distance: distance(&fields),
         passive: fields.passive.unwrap_or(false),
         families,
+        graceful_restart: graceful_restart(&fields),
         nodes: Faults::new(Kind::BGPPeer, "").selectors("", fields.node_selectors.as_ref()),
         max_prefixes: fields.max_prefixes,
         drain_wait: Duration::from_secs(
@@ -142,6 +147,13 @@ pub(super) fn check(fields: &PeerFields, faults: &mut Faults) {
     fields
         .max_prefixes
         .and_then(|max| faults.within("spec.maxPrefixes", max, 1, u32::MAX.into()));
+    let restart = fields.graceful_restart.as_ref();
+    restart
+        .and_then(|times| times.restart_time_seconds)
+        .and_then(|time| {
+            let field = "spec.gracefulRestart.restartTimeSeconds";
+            faults.within(field, time, 1, MAX_RESTART_S)
+        });
     let wait = fields.drain.as_ref().and_then(|drain| drain.wait_seconds);
     wait.and_then(|wait| faults.within("spec.drain.waitSeconds", wait, 0, 300));
     let Some(address) = read.address else { return };
@@ -201,6 +213,14 @@ fn exclusions(fields: &PeerFields, faults: &mut Faults) {
             "spec.ttlSecurityHops",
             Reason::Excludes {
                 other: "spec.ebgpMultiHop",
+            },
+        );
+    }
+    if fields.enable_graceful_restart == Some(false) && fields.graceful_restart.is_some() {
+        faults.add(
+            "spec.enableGracefulRestart",
+            Reason::Disagrees {
+                other: "spec.gracefulRestart",
             },
         );
     }
@@ -325,6 +345,16 @@ fn distance(fields: &PeerFields) -> Distance {
         (None, Some(true)) => Distance::MultiHop,
         (None, _) => Distance::Usual,
     }
+}
+
+/// `enableGracefulRestart: true` says the same as `gracefulRestart: {}`.
+fn graceful_restart(fields: &PeerFields) -> Option<GracefulRestart> {
+    let times = fields.graceful_restart.as_ref();
+    let restart_time_s = times.and_then(|times| times.restart_time_seconds);
+    let wanted = times.is_some() || fields.enable_graceful_restart == Some(true);
+    wanted.then_some(GracefulRestart {
+        restart_time_s: restart_time_s.unwrap_or(RESTART_S),
+    })
 }
 
 fn families(fields: &PeerFields, address: IpAddr) -> BTreeSet<IpFamily> {

@@ -24,7 +24,7 @@ fn every_field_is_read_or_refused_by_name() {
         let (before, problems) = resolved(kind, base(kind, &path));
         assert_eq!(problems, [], "the base for {kind} {path}");
         let (after, problems) = resolved(kind, spec.clone());
-        let first = path.split(['.', '[']).next().unwrap();
+        let row = row(kind, &path).map_or("", |(name, _)| name);
         let named = |field: String| {
             let of_kind = problems
                 .iter()
@@ -38,8 +38,8 @@ fn every_field_is_read_or_refused_by_name() {
                 assert_eq!(problems, [], "{kind} {path}");
                 assert_ne!(before, after, "{kind} {path} is neither read nor refused");
             }
-            Served::Only(_) => assert!(named(format!("spec.{first}")), "{kind} {path}"),
-            Served::Refused => assert!(named(format!("spec.{first}")), "{kind} {path}"),
+            Served::Only(_) => assert!(named(format!("spec.{row}")), "{kind} {path}"),
+            Served::Refused => assert!(named(format!("spec.{row}")), "{kind} {path}"),
         }
         tried.insert((kind, path));
     }
@@ -103,7 +103,7 @@ fn every_row_of_the_table_is_about_a_field_that_exists() {
             let fields = served_fields();
             let mut of_kind = fields.iter().filter(|f| f.kind == *kind);
             assert!(
-                of_kind.any(|f| f.path.split(['.', '[']).next() == Some(field)),
+                of_kind.any(|f| row(*kind, &f.path).is_some_and(|(name, _)| name == *field)),
                 "{field}"
             );
         }
@@ -216,7 +216,7 @@ fn samples() -> Vec<(Kind, String, Value)> {
     for (path, members) in bgp_samples() {
         add(Kind::BGPAdvertisement, path, members);
     }
-    for (path, members) in peer_samples() {
+    for (path, members) in peer_samples().into_iter().chain(restart_samples()) {
         add(Kind::BGPPeer, path, members.clone());
         add(Kind::BGPPeerTemplate, path, members);
     }
@@ -351,9 +351,6 @@ fn bgp_samples() -> Vec<Sample> {
 }
 
 fn peer_samples() -> Vec<Sample> {
-    let restart = json!({"gracefulRestart": {
-        "restartTimeSeconds": 60, "longLivedStaleTimeSeconds": 60,
-    }});
     vec![
         ("myASN", json!({"myASN": 7})),
         ("peerASN", json!({"peerASN": 7})),
@@ -394,12 +391,6 @@ fn peer_samples() -> Vec<Sample> {
             json!({"passwordSecret": {"name": "s", "namespace": "ns"}}),
         ),
         ("bfdProfile", json!({"bfdProfile": "fast"})),
-        (
-            "enableGracefulRestart",
-            json!({"enableGracefulRestart": true}),
-        ),
-        ("gracefulRestart.restartTimeSeconds", restart.clone()),
-        ("gracefulRestart.longLivedStaleTimeSeconds", restart),
         ("ebgpMultiHop", json!({"ebgpMultiHop": true})),
         ("ttlSecurityHops", json!({"ttlSecurityHops": 1})),
         ("localASN", json!({"localASN": 7})),
@@ -429,5 +420,23 @@ fn peer_samples() -> Vec<Sample> {
         ("role", json!({"role": "Customer"})),
         ("drain.waitSeconds", json!({"drain": {"waitSeconds": 7}})),
         ("strictBFD", json!({"strictBFD": true})),
+    ]
+}
+
+fn restart_samples() -> Vec<Sample> {
+    let restart = |time: &str| json!({"gracefulRestart": {time: 90}});
+    vec![
+        (
+            "enableGracefulRestart",
+            json!({"enableGracefulRestart": true}),
+        ),
+        (
+            "gracefulRestart.restartTimeSeconds",
+            restart("restartTimeSeconds"),
+        ),
+        (
+            "gracefulRestart.longLivedStaleTimeSeconds",
+            restart("longLivedStaleTimeSeconds"),
+        ),
     ]
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use ringbolt_bgp::session::{Hops, Mode, PeerConfig, RemoteAsn};
+use ringbolt_bgp::session::{GracefulRestart, Hops, Mode, PeerConfig, RemoteAsn};
 use ringbolt_bgp::types::{Asn, Family, FamilySet, PeerId, Peering};
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ fn every_field_is_carried_over() {
         "peerASN": null, "dynamicASN": "external", "passive": true, "ttlSecurityHops": 2,
         "holdTime": "30s", "keepaliveTime": "5s", "connectTime": "7s", "password": "hush",
         "families": ["IPv4", "IPv6"], "maxPrefixes": 12, "drain": {"waitSeconds": 9},
+        "gracefulRestart": {"restartTimeSeconds": 90},
     }));
     assert_eq!(
         (told.port, told.source.map(|ip| ip.to_string())),
@@ -66,6 +67,10 @@ fn every_field_is_carried_over() {
         (told.families, told.max_prefixes_in),
         (FamilySet::ALL, Some(12))
     );
+    assert_eq!(
+        told.graceful_restart,
+        Some(GracefulRestart { restart_time_s: 90 })
+    );
 }
 
 #[test]
@@ -81,6 +86,7 @@ fn only_changes_of_open_or_socket_cost_the_session() {
         (json!({"families": ["IPv4", "IPv6"]}), true),
         (json!({"peerAddress": "198.51.100.9"}), true),
         (json!({"ebgpMultiHop": true}), true),
+        (json!({"enableGracefulRestart": true}), true),
     ] {
         assert_eq!(before.needs_reset(&told(patch.clone())), resets, "{patch}");
     }

@@ -17,6 +17,8 @@ use crate::desired::tests::world::{HERE, bgp_advertisement, node, peer, with};
 use crate::settings::{OnTerm, Settings};
 
 mod end_of_rib;
+mod graceful;
+mod wire;
 
 /// Far more than a loaded machine needs.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -220,6 +222,18 @@ fn listed(prefixes: &[&str]) -> Value {
     )
 }
 
+/// A router at this address, with these fields besides.
+fn tor(at: SocketAddr, fields: Value) -> Value {
+    let router = with(
+        peer("tor"),
+        json!({"spec": {
+            "peerAddress": at.ip(), "peerPort": at.port(), "holdTime": "3s", "connectTime": "1s",
+            "drain": {"waitSeconds": 0},
+        }}),
+    );
+    with(router, json!({"spec": fields}))
+}
+
 /// A speaker on a directory of its own.
 struct Running {
     folder: TempDir,
@@ -238,9 +252,19 @@ impl Running {
     }
 
     fn on(cluster: Cluster, folder: TempDir, name: &str, listen: Option<SocketAddr>) -> Self {
+        Self::told_to(cluster, folder, name, listen, OnTerm::Leave)
+    }
+
+    fn told_to(
+        cluster: Cluster,
+        folder: TempDir,
+        name: &str,
+        listen: Option<SocketAddr>,
+        on_term: OnTerm,
+    ) -> Self {
         let mut settings = Settings::new(name.parse().unwrap());
         settings.bgp_listen = listen;
-        settings.on_term = OnTerm::Leave;
+        settings.on_term = on_term;
         let shutdown = CancellationToken::new();
         let handles = run(settings, cluster, shutdown.clone());
         Self {

@@ -47,6 +47,36 @@ fn families_follow_the_address_unless_said_otherwise() {
 }
 
 #[test]
+fn graceful_restart_is_off_unless_asked_for() {
+    let restart = |change: Value| {
+        let mut spec = peer();
+        spec.as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
+        let peer = the_peer(&snapshot(&[(Kind::BGPPeer, "tor", spec)]));
+        peer.graceful_restart.map(|offer| offer.restart_time_s)
+    };
+    assert_eq!(restart(json!({})), None);
+    assert_eq!(restart(json!({"enableGracefulRestart": false})), None);
+    assert_eq!(restart(json!({"enableGracefulRestart": true})), Some(60));
+    assert_eq!(restart(json!({"gracefulRestart": {}})), Some(60));
+    let ninety = json!({"gracefulRestart": {"restartTimeSeconds": 90}});
+    assert_eq!(restart(ninety), Some(90));
+}
+
+#[test]
+fn graceful_restart_that_is_off_has_no_times() {
+    let mut spec = peer();
+    spec["enableGracefulRestart"] = json!(false);
+    spec["gracefulRestart"] = json!({});
+    let problems = resolve(&snapshot(&[(Kind::BGPPeer, "tor", spec)])).unwrap_err();
+    assert_eq!(
+        said(&problems),
+        ["BGPPeer tor: spec.enableGracefulRestart: Disagreement"]
+    );
+}
+
+#[test]
 fn times_imply_each_other() {
     for (hold, keepalive, expected) in [
         (Some("9s"), None, (9, 3, 5)),

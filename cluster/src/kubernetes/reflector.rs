@@ -4,7 +4,7 @@
 //! ```text
 //!            page … last page            nothing missing
 //! Listing ────────────────────► compare ────────────────► Watching ──broke───► Probing ─► Watching
-//!    ▲                             │ something missing        │ 410, too old      │ older than ours
+//!    ▲                             │ something missing        │ 410, too old      │ older than ours, or failed
 //!    │                             ▼                          │                   │
 //!    │◄── failed: again ─────  Confirming (quorum) ──────►    │                   │
 //!    └────────────────────────────────────────────────────────┴───────────────────┘
@@ -343,26 +343,23 @@ impl Reflector {
                 self.failures - 1
             }
         };
-        match (&self.phase, failure) {
-            // A continuation that has expired, like everything else that breaks a list: from the start.
-            (Phase::Listing { .. } | Phase::Confirming { .. }, _) => {
-                self.phase = listing(Freshness::Quorum);
-            }
-            (
-                Phase::Probing { .. } | Phase::Watching { .. },
-                Failure::Expired | Failure::Refused,
-            ) => {
-                self.phase = listing(Freshness::Quorum);
-            }
-            (
-                Phase::Probing { version } | Phase::Watching { version },
-                Failure::Unavailable | Failure::Ended,
-            ) => {
-                self.phase = Phase::Probing {
+        self.phase = match (&self.phase, failure) {
+            // Whoever answers next may have begun anew, from an older state even, and been written to until it
+            // is past our version: only a server that answers at once goes on where it was.
+            (Phase::Watching { version }, Failure::Unavailable | Failure::Ended) => {
+                Phase::Probing {
                     version: version.clone(),
-                };
+                }
             }
-        }
+            // A continuation that has expired, like everything else that breaks a list: from the start.
+            (
+                Phase::Watching { .. }
+                | Phase::Probing { .. }
+                | Phase::Listing { .. }
+                | Phase::Confirming { .. },
+                _,
+            ) => listing(Freshness::Quorum),
+        };
         self.pause = self.pause_after(before);
     }
 

@@ -38,6 +38,13 @@ pub(crate) struct Shown {
     pub(crate) ready: watch::Receiver<bool>,
 }
 
+impl Shown {
+    /// The status document as it is. A daemon that has a new one never waits for whoever reads this.
+    fn page(&self) -> Arc<str> {
+        Arc::clone(&self.status.borrow())
+    }
+}
+
 /// Serves until `stop` is cancelled; takes the port as soon as it is free.
 pub(crate) async fn serve(address: SocketAddr, shown: Shown, stop: CancellationToken) {
     let Some(listener) = listen(address, &stop).await else {
@@ -101,7 +108,7 @@ async fn readyz(State(shown): State<Shown>) -> Response {
 }
 
 async fn status(State(shown): State<Shown>) -> Response {
-    json(shown.status.borrow().to_string())
+    json(&shown.page())
 }
 
 async fn index(State(shown): State<Shown>, headers: HeaderMap) -> Response {
@@ -110,14 +117,15 @@ async fn index(State(shown): State<Shown>, headers: HeaderMap) -> Response {
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.starts_with("application/json"));
     if wants_json {
-        return json(shown.status.borrow().to_string());
+        return json(&shown.page());
     }
-    let document: Value = serde_json::from_str(&shown.status.borrow()).unwrap_or_default();
+    let document: Value = serde_json::from_str(&shown.page()).unwrap_or_default();
     Html(page::render(shown.daemon, &document)).into_response()
 }
 
-fn json(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+fn json(text: &str) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, text.to_owned()).into_response()
 }
 
 #[cfg(test)]

@@ -323,7 +323,15 @@ impl fmt::Display for Trouble {
             Self::NotNotified => {
                 f.write_str("changes are not notified by the kernel; looking every 2 s instead")
             }
-            _ => self.server_says(f),
+            Self::Unreachable { .. }
+            | Self::NotServed { .. }
+            | Self::NoUsableAnswer { .. }
+            | Self::WatchFails { .. }
+            | Self::Forbidden { .. }
+            | Self::ReaderStopped { .. }
+            | Self::PasswordNotKept
+            | Self::NotConfigured { .. }
+            | Self::ConfigurationNotUsed { .. } => self.server_says(f),
         }
     }
 }
@@ -389,8 +397,23 @@ impl Trouble {
                      until it can be, or until a restart"
                 )
             }
-            // Every other one has its words above.
-            _ => f.write_str(self.reason()),
+            // These have their words above.
+            Self::DirectoryUnreadable { .. }
+            | Self::FileUnreadable { .. }
+            | Self::FileTooLarge { .. }
+            | Self::Syntax { .. }
+            | Self::Emptied
+            | Self::Unidentified { .. }
+            | Self::InvalidName
+            | Self::InvalidField { .. }
+            | Self::Duplicate { .. }
+            | Self::Repeated
+            | Self::NotForPeople
+            | Self::UnknownField
+            | Self::KindNotForPeople
+            | Self::StateUnreadable { .. }
+            | Self::StateUnwritable { .. }
+            | Self::NotNotified => f.write_str(self.reason()),
         }
     }
 }

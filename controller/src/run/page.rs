@@ -22,7 +22,7 @@ pub(super) struct Page<'a> {
     role: Role,
     /// What stands between us and our objects is said in every role.
     source_reachable: bool,
-    files: Vec<Problem>,
+    source_problems: Vec<Problem>,
     /// Of who leads.
     #[serde(flatten)]
     pub(super) report: Option<Report<'a>>,
@@ -49,13 +49,14 @@ impl Page<'_> {
         Self {
             role,
             source_reachable: !problems.iter().any(away),
-            files: shown.collect(),
+            source_problems: shown.collect(),
             report: None,
         }
     }
 
     pub(super) fn text(&self) -> Arc<str> {
-        // Every key is text and every part serialises, so that this cannot fail.
-        serde_json::to_string(self).unwrap_or_default().into()
+        serde_json::to_string(self)
+            .expect("every key is text and every part serialises")
+            .into()
     }
 }

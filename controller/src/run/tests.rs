@@ -76,11 +76,15 @@ async fn a_broken_manifest_is_named_and_changes_nothing() {
         .await;
     place.put("pool.yaml", "kind: IPAddressPool\nspec: [");
     controller
-        .until(|page| page["files"].as_array().is_some_and(|f| !f.is_empty()))
+        .until(|page| {
+            page["sourceProblems"]
+                .as_array()
+                .is_some_and(|f| !f.is_empty())
+        })
         .await;
     let page = controller.page();
     assert!(
-        page["files"][0]["message"]
+        page["sourceProblems"][0]["message"]
             .as_str()
             .unwrap()
             .contains("pool.yaml"),

@@ -9,7 +9,9 @@ use ringbolt_config::names::ServiceKey;
 
 /// Why this node does not announce an address on one channel (BGP or layer 2).
 ///
-/// Ordered as the checks run: of several advertisements' refusals the greatest is the one that got furthest.
+/// Ordered by what explains more: of the refusals of several advertisements, or of BGP and layer 2, people are told
+/// the greatest. That is the one that got furthest; and what holds the whole node back comes after all that concerns
+/// one channel, which may be one that nobody asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Withheld {
     /// The Service carries a deletion mark (contracts: the signal to let go of its addresses).

@@ -9,14 +9,16 @@ use k8s_openapi::api::coordination::v1::Lease;
 use tokio::time::{Instant, sleep};
 
 use super::super::call::{Call, CallError};
-use super::{Api, TICK, holder, lease_path};
+use super::{Api, TTL, holder, lease_path};
 use crate::calls::{CallOutcome, Verb};
 use crate::source::Leader;
 
 /// How often the lease is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// A holder that lives renews within a tick; one that has not for this long is dead.
-const DEAD: Duration = TICK.saturating_add(Duration::from_secs(2));
+/// A holder that has not renewed for as long as its right lasts works no longer.
+const DEAD: Duration = TTL;
+/// Between a leader that gives the lease back and the next one it names nobody; for this long it does not.
+const HAND_OVER: Duration = Duration::from_secs(4);
 
 /// Waits until no controller renews the lease; after `patience`, who still does. Tells `seen` once whom it
 /// waits for.
@@ -29,21 +31,26 @@ pub(in crate::kubernetes) async fn wait_for_none(
     let mut seen = Some(seen);
     let mut last: Option<(Option<String>, Instant)> = None;
     loop {
-        let (Leader::Named { name, .. }, version) = look(api).await? else {
-            return Ok(None);
-        };
+        let (leader, version) = look(api).await?;
         let since = match &last {
             Some((before, since)) if *before == version => *since,
             _ => Instant::now(),
         };
-        if since.elapsed() >= DEAD {
+        let over = match &leader {
+            Leader::Unknown => return Ok(None),
+            Leader::Nobody => HAND_OVER,
+            Leader::Named { .. } => DEAD,
+        };
+        if since.elapsed() >= over {
             return Ok(None);
         }
-        if started.elapsed() >= patience {
-            return Ok(Some(name));
-        }
-        if let Some(seen) = seen.take() {
-            seen(&name);
+        if let Leader::Named { name, .. } = leader {
+            if started.elapsed() >= patience {
+                return Ok(Some(name));
+            }
+            if let Some(seen) = seen.take() {
+                seen(&name);
+            }
         }
         last = Some((version, since));
         sleep(LOOK).await;

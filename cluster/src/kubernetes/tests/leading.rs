@@ -219,7 +219,7 @@ async fn a_command_sees_a_controller_at_work_and_its_orderly_end() {
     let before = began.elapsed();
     let ((still, told), ()) = tokio::join!(waited(&person), ends);
     assert_eq!((still, told.len()), (None, 1));
-    assert!(began.elapsed() - before <= s(5));
+    assert!(began.elapsed() - before <= s(9));
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +229,26 @@ async fn a_command_does_not_wait_for_a_dead_controller() {
     let began = Instant::now();
     let (still, told) = waited(&fake.cluster_of(Role::Reader)).await;
     assert_eq!((still, told), (None, vec!["another".to_owned()]));
-    assert!(began.elapsed() < s(10));
+    assert!(began.elapsed() >= TTL && began.elapsed() < TTL + s(3));
+}
+
+/// Two replicas of a Deployment that is rolled out: the lease names nobody for a moment.
+#[tokio::test(start_paused = true)]
+async fn a_command_takes_a_hand_over_for_no_end() {
+    let fake = FakeApi::new();
+    let (one, two) = (
+        fake.cluster_of(Role::Controller),
+        fake.cluster_of(Role::Controller),
+    );
+    let first = leads(&one).await;
+    let hands_over = async {
+        first.step_down().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        leads(&two).await
+    };
+    let person = fake.cluster_of(Role::Reader);
+    let ((still, _), _second) = tokio::join!(waited(&person), hands_over);
+    assert!(still.is_some(), "the second one leads");
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,7 +129,7 @@ fn rule_44_a_right_that_is_taken_away_moves_nothing(lab: &KubeLab) -> Result<()>
     plane.api_server().restart()?;
     wait_for("it names what it may not do", LIMIT * 2, || {
         let status = node::status(plane.space(), HTTP)?;
-        let said = status["files"].to_string();
+        let said = status["sourceProblems"].to_string();
         ensure!(
             said.contains("Forbidden") && said.contains("services"),
             "it says {said}"
@@ -153,7 +153,7 @@ fn rule_44_a_right_that_is_taken_away_moves_nothing(lab: &KubeLab) -> Result<()>
         Ok(())
     })?;
     wait_for("nothing stands in its way", LIMIT, || {
-        let said = node::status(plane.space(), HTTP)?["files"].to_string();
+        let said = node::status(plane.space(), HTTP)?["sourceProblems"].to_string();
         ensure!(!said.contains("Forbidden"), "it says {said}");
         Ok(())
     })?;

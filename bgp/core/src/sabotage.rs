@@ -32,6 +32,10 @@ pub enum Sabotage {
     ForgetKeepalive,
     /// A NOTIFICATION is followed by a KEEPALIVE.
     SpeakAfterNotification,
+    /// A path that leads back to us leaves the earlier one where it is.
+    KeepPathBesideLoop,
+    /// Half a message is taken for a sign of life.
+    RearmHoldByPart,
 }
 
 /// The fault of one Router, if it has one.

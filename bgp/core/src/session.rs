@@ -280,6 +280,7 @@ impl Session {
     /// Handles one message of what arrived. `false` when there is no complete one.
     pub(crate) fn advance(&mut self, conn: ConnId, env: &mut Env<'_>) -> bool {
         let Some(message) = self.connection_mut(conn).and_then(Connection::next_message) else {
+            self.await_more(conn, env);
             return false;
         };
         let event = match message {

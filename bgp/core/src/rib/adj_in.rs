@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::per_family::PerFamily;
+use crate::sabotage::{Sabotage, Saboteur};
 use crate::types::{Asn, Family, Prefix, RouterId};
 use crate::wire::{Announcement, PathAttributes, Reach, Update};
 
@@ -24,6 +25,7 @@ pub(crate) struct Own {
     pub(crate) asn: Asn,
     pub(crate) router_id: RouterId,
     pub(crate) address: IpAddr,
+    pub(crate) saboteur: Saboteur,
 }
 
 /// The routes of one peer.
@@ -89,10 +91,12 @@ impl AdjRibIn {
             self.loops = self
                 .loops
                 .saturating_add(u64::try_from(dropped).unwrap_or(u64::MAX));
-            reaches
-                .iter()
-                .flat_map(|reach| &reach.prefixes)
-                .for_each(|prefix| self.remove(prefix));
+            if !own.saboteur.breaks(Sabotage::KeepPathBesideLoop) {
+                reaches
+                    .iter()
+                    .flat_map(|reach| &reach.prefixes)
+                    .for_each(|prefix| self.remove(prefix));
+            }
             return Ok(());
         }
         let id = self.attributes.acquire(attributes);

@@ -447,6 +447,7 @@ impl Router {
             asn: peer.session.identity().asn,
             router_id,
             address: live.ends().0.ip(),
+            saboteur: self.saboteur,
         };
         peer.counters.updates_in += 1;
         if let Some(family) = update.end_of_rib {

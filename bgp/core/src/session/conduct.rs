@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::sabotage::Sabotage;
 use crate::types::ConnId;
 use crate::wire::{Cease, ErrorCode, Notification};
 
@@ -115,6 +116,15 @@ impl Session {
         established
             .and_then(Connection::negotiated)
             .is_some_and(|agreed| agreed.keeps_routes_on_notification())
+    }
+
+    /// What has arrived is no message yet, which is no sign of life (RFC 4271 §8.2.2).
+    pub(super) fn await_more(&mut self, id: ConnId, env: &Env<'_>) {
+        if env.saboteur.breaks(Sabotage::RearmHoldByPart)
+            && let Some(conn) = self.connection_mut(id)
+        {
+            conn.rearm_hold(env.now);
+        }
     }
 
     /// Established wins over everything else that was tried.

@@ -8,6 +8,7 @@ fn own() -> Own {
         asn: Asn(65_000),
         router_id: RouterId::new(0x0a00_0001).unwrap(),
         address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        saboteur: Saboteur::default(),
     }
 }
 

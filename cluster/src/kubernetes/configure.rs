@@ -32,9 +32,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// are replaced while we work.
 pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Sender<Option<Link>>>) {
     let search = async {
+        // Of an earlier run of this task, which ended before its time.
+        let before = tell.borrow().as_ref().map(|link| link.server.clone());
         let connection = loop {
             match target.connect().await {
-                Ok(connection) => break connection,
+                Ok(connection)
+                    if before
+                        .as_ref()
+                        .is_none_or(|before| **before == *connection.server) =>
+                {
+                    break connection;
+                }
+                Ok(other) => api.outlook.connected(Some(not_used(&other.server))),
                 Err(error) => api.outlook.connected(Some(Trouble::NotConfigured {
                     message: error.to_string().into(),
                 })),
@@ -52,7 +61,7 @@ pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Send
                 api.outlook.connected(None);
                 continue;
             }
-            let why = match target.connect().await {
+            let trouble = match target.connect().await {
                 Ok(connection) if connection.server == server => {
                     info!("the configuration has changed and is used");
                     stamp = connection.stamp.clone();
@@ -60,15 +69,22 @@ pub(super) async fn connect(api: Arc<Api>, target: Target, tell: Arc<watch::Send
                     tell.send_replace(Some(link(&api, connection)));
                     continue;
                 }
-                Ok(other) => format!("it names another API server, {}", other.server),
-                Err(error) => error.to_string(),
+                Ok(other) => not_used(&other.server),
+                Err(error) => Trouble::ConfigurationNotUsed {
+                    message: error.to_string().into(),
+                },
             };
-            api.outlook.connected(Some(Trouble::ConfigurationNotUsed {
-                message: why.into(),
-            }));
+            api.outlook.connected(Some(trouble));
         }
     };
     api.end.run_until_cancelled(search).await;
+}
+
+/// Objects of two clusters must not meet in one view.
+fn not_used(other: &str) -> Trouble {
+    Trouble::ConfigurationNotUsed {
+        message: format!("it names another API server, {other}").into(),
+    }
 }
 
 fn link(api: &Api, connection: Connection) -> Link {

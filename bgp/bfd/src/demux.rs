@@ -2,7 +2,7 @@
 //! and §5. Owns the index; knows sessions by the driver's key only.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use thiserror::Error;
@@ -27,18 +27,38 @@ pub struct Arrival {
 pub enum Source {
     /// Port 3784: the interface and the address it came from.
     Single {
-        /// Index of the interface.
+        /// Index of the interface; of a session, 0 stands for any: the TTL proves that the sender is
+        /// on a link of ours.
         interface: u32,
         /// Source address.
         remote: IpAddr,
     },
     /// Port 4784: both addresses.
     Multi {
-        /// Destination address.
+        /// Destination address; of a session, the unspecified one stands for any.
         local: IpAddr,
         /// Source address.
         remote: IpAddr,
     },
+}
+
+impl Source {
+    /// The same sender, wherever it comes in.
+    const fn anywhere(self) -> Self {
+        match self {
+            Self::Single { remote, .. } => Self::Single {
+                interface: 0,
+                remote,
+            },
+            Self::Multi { remote, .. } => Self::Multi {
+                local: match remote {
+                    IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                    IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                },
+                remote,
+            },
+        }
+    }
 }
 
 /// Why a packet is nobody's.
@@ -117,6 +137,7 @@ impl<K> Demux<K> {
             None => *self
                 .sources
                 .get(&arrival.source)
+                .or_else(|| self.sources.get(&arrival.source.anywhere()))
                 .ok_or(Discard::UnknownSource)?,
         };
         let entry = self

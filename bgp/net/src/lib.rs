@@ -14,12 +14,15 @@
 //! chunks, and gets more to write only when the kernel has taken most of what it has: a peer that
 //! floods or does not read costs a constant amount of memory and delays nobody.
 //!
+//! Beside it [`bfd`] holds BFD sessions in a thread of its own.
+//!
 //! The crate decides nothing about sessions or routes and knows nothing of Kubernetes. A busy
 //! port, a missing capability or address is a value in [`Stats`] and a retry, never an end.
 
 #![warn(missing_docs)]
 
 mod addresses;
+pub mod bfd;
 mod connector;
 mod driver;
 mod handle;

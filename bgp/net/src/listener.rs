@@ -81,7 +81,7 @@ impl ListenProblem {
         }
     }
 
-    fn from_io(error: &io::Error) -> Self {
+    pub(crate) fn from_io(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::AddrInUse => Self::PortBusy,
             io::ErrorKind::PermissionDenied => Self::NotPermitted,

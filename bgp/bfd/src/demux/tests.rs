@@ -35,8 +35,8 @@ fn demux() -> Demux<&'static str> {
     demux
 }
 
-fn find(yours: Option<NonZeroU32>, source: Source, ttl: u8) -> Result<&'static str, Discard> {
-    let packet = Packet {
+fn packet(yours: Option<NonZeroU32>) -> Packet {
+    Packet {
         diagnostic: Diagnostic::None,
         state: State::Down,
         poll: false,
@@ -49,12 +49,19 @@ fn find(yours: Option<NonZeroU32>, source: Source, ttl: u8) -> Result<&'static s
         desired_min_tx_us: 1,
         required_min_rx_us: 1,
         required_min_echo_rx_us: 0,
-    };
-    let arrival = Arrival {
+    }
+}
+
+const fn arrival(source: Source, ttl: u8) -> Arrival {
+    Arrival {
         source,
         ttl: Some(ttl),
-    };
-    demux().find(&packet, &arrival).copied()
+    }
+}
+
+fn find(yours: Option<NonZeroU32>, source: Source, ttl: u8) -> Result<&'static str, Discard> {
+    let found = demux();
+    found.find(&packet(yours), &arrival(source, ttl)).copied()
 }
 
 #[test]
@@ -64,6 +71,25 @@ fn a_sender_that_does_not_know_us_is_known_by_where_it_is() {
     assert_eq!(find(None, single(3, 2), 255), Err(Discard::UnknownSource));
     assert_eq!(find(None, multi(9, 2), 250), Ok("far"));
     assert_eq!(find(None, multi(8, 2), 250), Err(Discard::UnknownSource));
+}
+
+#[test]
+fn a_session_of_any_interface_or_address_yields_to_one_that_names_it() {
+    let mut demux = demux();
+    let third = NonZeroU32::new(3).unwrap();
+    let fourth = NonZeroU32::new(4).unwrap();
+    let any = Source::Multi {
+        local: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        remote: address(2),
+    };
+    demux.insert(third, single(0, 1), Hop::Single, "any link");
+    demux.insert(fourth, any, Hop::Multi { min_ttl: 1 }, "any address");
+    let find = |source| demux.find(&packet(None), &arrival(source, 255)).copied();
+    assert_eq!(find(single(3, 1)), Ok("near"));
+    assert_eq!(find(single(4, 1)), Ok("any link"));
+    assert_eq!(find(single(4, 2)), Err(Discard::UnknownSource));
+    assert_eq!(find(multi(9, 2)), Ok("far"));
+    assert_eq!(find(multi(8, 2)), Ok("any address"));
 }
 
 #[test]
@@ -90,15 +116,11 @@ fn a_single_hop_is_ttl_255_or_nothing_and_multihop_has_its_least() {
 #[test]
 fn a_packet_whose_ttl_is_unknown_is_too_far_away() {
     let demux = demux();
-    let packet = Packet::decode(&[
-        0x20, 0x40, 3, 24, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
-    ])
-    .unwrap();
     let arrival = Arrival {
         source: single(3, 1),
         ttl: None,
     };
-    assert_eq!(demux.find(&packet, &arrival), Err(Discard::Ttl));
+    assert_eq!(demux.find(&packet(Some(NEAR)), &arrival), Err(Discard::Ttl));
 }
 
 #[test]
@@ -113,13 +135,6 @@ fn a_removed_session_takes_its_own_source_along_only() {
     demux.insert(FAR, single(3, 1), Hop::Single, "heir");
     demux.remove(NEAR);
     assert!(demux.contains(FAR) && !demux.contains(NEAR));
-    let packet = Packet::decode(&[
-        0x20, 0x40, 3, 24, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
-    ])
-    .unwrap();
-    let arrival = Arrival {
-        source: single(3, 1),
-        ttl: Some(255),
-    };
-    assert_eq!(demux.find(&packet, &arrival), Ok(&"heir"));
+    let arrival = arrival(single(3, 1), 255);
+    assert_eq!(demux.find(&packet(None), &arrival), Ok(&"heir"));
 }

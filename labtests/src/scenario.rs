@@ -8,6 +8,7 @@ mod kubernetes;
 mod lab_itself;
 mod operations;
 mod privileges;
+mod restarting;
 mod runner;
 mod segment;
 mod standalone;
@@ -83,6 +84,7 @@ impl Lists {
         let namespaces = [
             lab_itself::SCENARIOS,
             announcing::SCENARIOS,
+            restarting::SCENARIOS,
             interoperation::SCENARIOS,
             segment::SCENARIOS,
             operations::SCENARIOS,

@@ -10,11 +10,19 @@ const EXAMPLES: &str = "\
 Examples:
   echo ffffffffffffffffffffffffffffffff001304 | ringbolt bgp decode
   ringbolt bgp decode --reencode messages.hex
+  tcpdump -i eth0 -U -w - tcp port 179 | ringbolt bgp decode
+
+What the input is, its first octets tell. Compressed files are refused; unpack them into a pipe.
 
 A line of hexadecimal digits holds one message or several, each with its header; blanks and colons
 between digits are skipped, `#` starts a comment, and an empty line is none. Every line stands for
 itself: an OPEN changes nothing for the lines after it. Families, IPv6 next hops for IPv4 prefixes and
 enhanced route refresh count as negotiated.
+
+A capture (pcap or pcapng; Ethernet, raw IP, loopback, Linux cooked) is put in order connection by
+connection, and OPENs seen in it decide how the rest is read. Without them it is read as lines are.
+A connection that the capture joins late is read from its next message on; octets that the capture
+lacks are told as such.
 
 Output is one line of JSON per message. `reaction` is the strongest of accept, discard, withdraw and
 reset; `faults` says what led to it. With reset, `notification` is what the peer would be sent.
@@ -40,7 +48,7 @@ pub(crate) struct DecodeArgs {
     /// Files to read, `-` for standard input [default: standard input]
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// What the sender is to the receiver [default: ebgp]
+    /// What the sender is to the receiver [default: what the OPENs of a capture say, else ebgp]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) peer: Option<PeerKind>,
     /// AS numbers in AS_PATH and AGGREGATOR take two octets

@@ -4,6 +4,7 @@
 //! a report is written out and dropped after each line, packet or record.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
@@ -18,12 +19,26 @@ use super::terms::{Reencode, Terms};
 pub(super) enum Place {
     /// A line of digits; the first is 1.
     Line { line: u64 },
+    /// The packet that completed it; the first is 1.
+    Packet {
+        packet: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        from: SocketAddr,
+        to: SocketAddr,
+    },
+    /// Octets from the start of the input.
+    Offset { offset: u64 },
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { line } => write!(f, "line {line}"),
+            Self::Packet {
+                packet, from, to, ..
+            } => write!(f, "packet {packet}, {from} to {to}"),
+            Self::Offset { offset } => write!(f, "offset {offset}"),
         }
     }
 }

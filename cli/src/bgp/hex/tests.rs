@@ -1,26 +1,24 @@
 //! What a line may look like, and that whatever it is, something is said about it.
 
+use clap::Parser;
 use proptest::prelude::*;
-use ringbolt_bgp::types::{FamilySet, Peering};
-use ringbolt_bgp::wire::{AsnWidth, DecodeCtx, MessageLimit, RefreshForm};
 use serde_json::Value;
 
-use super::super::terms::Reencode;
 use super::*;
+use crate::args::{Cli, Command};
+use crate::bgp::flags::{BgpArgs, BgpCommand};
 
-/// What the flags give when none is set.
+/// What `--reencode` alone gives.
 fn terms() -> Terms {
-    Terms {
-        ctx: DecodeCtx {
-            asn_width: AsnWidth::FourOctets,
-            families: FamilySet::ALL,
-            extended_next_hop: FamilySet::ALL,
-            peering: Peering::External,
-            refresh: RefreshForm::Enhanced,
-            limit: MessageLimit::Standard,
-        },
-        reencode: Reencode::Check,
-    }
+    let line = ["ringbolt", "bgp", "decode", "--reencode"];
+    let cli = Cli::try_parse_from(line).unwrap();
+    let Command::Bgp(BgpArgs {
+        command: BgpCommand::Decode(args),
+    }) = cli.command
+    else {
+        panic!("{line:?} is another command");
+    };
+    Terms::new(&args)
 }
 
 fn told(text: &str) -> (Vec<Value>, Vec<String>) {

@@ -76,6 +76,8 @@ impl On {
 pub enum Fault {
     /// It is refused before anything is done.
     Refuse(Refusal),
+    /// List and watch: this server cannot select by fields of the spec, and says so (400).
+    NoFieldsOfSpec,
     /// It is never answered, and nothing is done.
     Hang,
     /// It is carried out, and the connection breaks before the answer.

@@ -57,6 +57,11 @@ impl Refusal {
         Self::new(400, "BadRequest", message)
     }
 
+    /// This field cannot be selected by.
+    pub(super) fn field_label(path: &str) -> Self {
+        Self::bad_request(format!("field label not supported: {path}"))
+    }
+
     /// Not allowed to this account.
     pub fn forbidden() -> Self {
         Self::new(403, "Forbidden", "this account must not do this")

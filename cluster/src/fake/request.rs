@@ -131,6 +131,15 @@ impl Asked {
         self.query.get(name).map(String::as_str)
     }
 
+    /// The first field of the spec by which it selects.
+    pub(super) fn field_of_spec(&self) -> Option<&str> {
+        let mut paths = terms(self.parameter("fieldSelector")).map(|term| {
+            let (path, _) = term.split_once('=').unwrap_or((term, ""));
+            path
+        });
+        paths.find(|path| path.starts_with("spec."))
+    }
+
     /// Which objects of the kind are meant; a field that this server cannot select by is refused.
     pub(super) fn selection(&self) -> Result<Selection, Refusal> {
         let mut fields = Vec::new();
@@ -144,8 +153,7 @@ impl Asked {
                 _ => false,
             };
             if !known {
-                let words = format!("field label not supported: {path}");
-                return Err(Refusal::bad_request(words));
+                return Err(Refusal::field_label(path));
             }
             let pointer = format!("/{}", path.replace('.', "/"));
             fields.push((pointer, value.trim_start_matches('=').to_owned()));

@@ -62,6 +62,11 @@ impl FakeApi {
             .await;
         match &fault {
             Some(Fault::Refuse(refusal)) => return Ok(refused(refusal).await),
+            Some(Fault::NoFieldsOfSpec) => {
+                if let Some(path) = asked.field_of_spec() {
+                    return Ok(refused(&Refusal::field_label(path)).await);
+                }
+            }
             Some(Fault::EmptyAnswer) => return Ok(whole(200, &json!({})).await),
             Some(Fault::Hang) => std::future::pending().await,
             // In the task that waits for the answer; and without a word, since it is meant.

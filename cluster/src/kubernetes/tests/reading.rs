@@ -280,6 +280,34 @@ async fn a_watch_that_is_asked_to_come_again_later_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_select_by_type_is_asked_for_all_services() {
+    let fake = FakeApi::new();
+    fake.apply(&service("a", 80));
+    let mut internal = service("internal", 80);
+    internal["spec"]["type"] = json!("ClusterIP");
+    fake.apply(&internal);
+    fake.inject(On::kind("services"), Fault::NoFieldsOfSpec);
+    let cluster = fake.cluster_of(Role::Controller);
+    let mut seen = Seen::new(&cluster, &[Kind::Service]);
+    seen.until("the list", |seen| seen.synced == 1).await;
+    assert_eq!(seen.names(), ["a"]);
+    seen.during(s(10)).await;
+    fake.apply(&service("internal", 80));
+    seen.until("one that becomes of interest", |seen| {
+        seen.objects.len() == 2
+    })
+    .await;
+    fake.apply(&internal);
+    seen.until("one that ceases to be", |seen| seen.objects.len() == 1)
+        .await;
+    assert_eq!(seen.names(), ["a"]);
+    let refused = |verb| calls(&cluster, verb, "services", CallOutcome::Invalid);
+    let (lists, watches) = (refused(Verb::List), refused(Verb::Watch));
+    assert_eq!((lists, watches), (1, 0), "the selector is tried once");
+    no_problem(&cluster).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_is_asked_to_come_again_much_later_does() {
     let fake = FakeApi::new();
     let later = Fault::Refuse(Refusal::too_many_requests(45));

@@ -1,5 +1,5 @@
 //! `ringbolt bgp decode`: BGP messages as the speaker's own decoder understands them, from lines of
-//! hexadecimal digits and from captured packets.
+//! hexadecimal digits, from captured packets and from MRT dumps.
 //!
 //! Owns the reading of files and standard input, and which form they have. Everything below takes
 //! bytes and gives a [`Report`]; nothing below opens anything.
@@ -22,6 +22,7 @@ mod capture;
 mod decode;
 pub(crate) mod flags;
 mod hex;
+mod mrt;
 mod octets;
 mod read;
 mod reencode;
@@ -110,6 +111,7 @@ fn read_any(from: &mut impl BufRead, terms: &Terms, output: &mut Output<'_>) -> 
         Form::PcapNg => pcapng::read(&mut source, &mut capture, &mut |report| {
             output.gather(report);
         }),
+        Form::Mrt => mrt::read(&mut source, terms, &mut |report| output.gather(report)),
         Form::Lines => return hex_lines(&mut from, terms, output),
     };
     let mut report = Report::default();
@@ -133,6 +135,7 @@ enum Form {
     Lines,
     Pcap,
     PcapNg,
+    Mrt,
     Compressed(&'static str),
 }
 
@@ -145,6 +148,7 @@ impl Form {
             Some((_, what)) => Self::Compressed(what),
             None if pcap::recognises(start) => Self::Pcap,
             None if pcapng::recognises(start) => Self::PcapNg,
+            None if mrt::recognises(start) => Self::Mrt,
             None => Self::Lines,
         }
     }

@@ -11,6 +11,7 @@ Examples:
   echo ffffffffffffffffffffffffffffffff001304 | ringbolt bgp decode
   ringbolt bgp decode --reencode messages.hex
   tcpdump -i eth0 -U -w - tcp port 179 | ringbolt bgp decode
+  zcat rib.20260101.gz | ringbolt bgp decode
 
 What the input is, its first octets tell. Compressed files are refused; unpack them into a pipe.
 
@@ -23,6 +24,11 @@ A capture (pcap or pcapng; Ethernet, raw IP, loopback, Linux cooked) is put in o
 connection, and OPENs seen in it decide how the rest is read. Without them it is read as lines are.
 A connection that the capture joins late is read from its next message on; octets that the capture
 lacks are told as such.
+
+Of MRT dumps, received messages (BGP4MP, with _AS4, _LOCAL and _ET) and unicast tables (TABLE_DUMP_V2)
+are read; an entry of a table becomes the UPDATE that says the same. A record knows its AS numbers'
+width, and a received one its two ASes. State changes are skipped; records with path identifiers and
+those of other tables and protocols are refused by name.
 
 Output is one line of JSON per message. `reaction` is the strongest of accept, discard, withdraw and
 reset; `faults` says what led to it. With reset, `notification` is what the peer would be sent.
@@ -48,7 +54,7 @@ pub(crate) struct DecodeArgs {
     /// Files to read, `-` for standard input [default: standard input]
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// What the sender is to the receiver [default: what the OPENs of a capture say, else ebgp]
+    /// What the sender is to the receiver [default: what the input says, else ebgp]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) peer: Option<PeerKind>,
     /// AS numbers in AS_PATH and AGGREGATOR take two octets

@@ -4,7 +4,7 @@
 //! a report is written out and dropped after each line, packet or record.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
@@ -27,6 +27,17 @@ pub(super) enum Place {
         from: SocketAddr,
         to: SocketAddr,
     },
+    /// A record of a dump; the first is 1.
+    Record {
+        record: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        /// Who sent the message, or gave the route.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<IpAddr>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer_as: Option<u32>,
+    },
     /// Octets from the start of the input.
     Offset { offset: u64 },
 }
@@ -38,6 +49,12 @@ impl fmt::Display for Place {
             Self::Packet {
                 packet, from, to, ..
             } => write!(f, "packet {packet}, {from} to {to}"),
+            Self::Record {
+                record,
+                peer: Some(peer),
+                ..
+            } => write!(f, "record {record}, peer {peer}"),
+            Self::Record { record, .. } => write!(f, "record {record}"),
             Self::Offset { offset } => write!(f, "offset {offset}"),
         }
     }

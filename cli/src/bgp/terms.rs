@@ -83,14 +83,31 @@ impl Terms {
     }
 
     /// The terms between these ASes, unless the flags say what the sender is.
-    pub(super) fn of_ases(mut self, sender: Asn, receiver: Asn) -> Self {
+    pub(super) fn of_ases(self, sender: Asn, receiver: Asn) -> Self {
+        self.unless_told(if sender == receiver {
+            Peering::Internal
+        } else {
+            Peering::External
+        })
+    }
+
+    /// The terms of this kind of session, unless the flags say what the sender is.
+    pub(super) const fn unless_told(mut self, peering: Peering) -> Self {
         if self.peer.is_none() {
-            self.ctx.peering = if sender == receiver {
-                Peering::Internal
-            } else {
-                Peering::External
-            };
+            self.ctx.peering = peering;
         }
+        self
+    }
+
+    /// With AS numbers of this width, whatever the flags say.
+    pub(super) const fn with_width(mut self, width: AsnWidth) -> Self {
+        self.ctx.asn_width = width;
+        self
+    }
+
+    /// With messages as long as there are.
+    pub(super) const fn with_longest_messages(mut self) -> Self {
+        self.ctx.limit = MessageLimit::Extended;
         self
     }
 

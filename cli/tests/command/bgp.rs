@@ -92,3 +92,33 @@ fn the_guide_shows_what_is_printed() {
     let shown: Value = serde_json::from_str(shown).expect("the example is JSON");
     assert_eq!(decoded(digits, &[]).1, [shown]);
 }
+
+#[test]
+fn a_compressed_file_is_refused_with_what_unpacks_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let file = directory.path().join("rib.gz");
+    fs::write(&file, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]).expect("the file can be written");
+    let answer = answer(&["bgp", "decode", &file.display().to_string()]);
+    assert_eq!(answer.code, Some(1));
+    assert!(answer.err.contains("zcat"), "{}", answer.err);
+}
+
+#[test]
+fn a_dump_of_received_messages_is_known_by_its_first_octets() {
+    // BGP4MP_MESSAGE_AS4 between AS 65001 and AS 65002, with a KEEPALIVE.
+    let mut file = vec![0x5e, 0x0b, 0xe1, 0, 0, 16, 0, 4, 0, 0, 0, 39];
+    file.extend([0, 0, 0xfd, 0xe9, 0, 0, 0xfd, 0xea, 0, 0, 0, 1]);
+    file.extend([198, 51, 100, 1, 198, 51, 100, 2]);
+    file.extend([0xff; 16]);
+    file.extend([0, 19, 4]);
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let name = directory.path().join("updates.mrt");
+    fs::write(&name, file).expect("the file can be written");
+    let answer = answer(&["bgp", "decode", &name.display().to_string()]);
+    assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
+    let line: Value = serde_json::from_str(&answer.out).expect("one line of JSON");
+    assert_eq!(
+        (line["type"].as_str(), line["peer_as"].as_u64()),
+        (Some("keepalive"), Some(65001))
+    );
+}

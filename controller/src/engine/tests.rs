@@ -6,6 +6,7 @@ mod foreign;
 mod given;
 mod kept;
 mod rivals;
+mod start;
 mod taken;
 mod told;
 mod world;

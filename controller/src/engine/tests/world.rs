@@ -123,20 +123,35 @@ impl World {
 
     /// The controller dies, with what was under way, and another one starts.
     pub(super) fn restart(&mut self, place: usize) {
-        let mut engine = Engine::new(self.settings.clone());
-        let mut changes: Vec<Change> = Vec::new();
-        for (target, value) in self.objects.iter().filter(|(o, v)| self.selects(o, v)) {
-            changes.push(Change::Apply(decoded(target.kind, value)));
-        }
-        changes.extend(KINDS.iter().map(|kind| Change::Synced(*kind)));
-        engine.handle(Input::Changes(changes), self.now);
+        self.restart_without(place, &[]);
+    }
+
+    /// The same, and these kinds are not to be had yet.
+    pub(super) fn restart_without(&mut self, place: usize, missing: &[Kind]) {
         let controller = Controller {
-            engine,
+            engine: Engine::new(self.settings.clone()),
             read: [0, 1].map(|log| self.logs[log].len()),
             unsent: VecDeque::new(),
             answers: VecDeque::new(),
         };
         self.controllers[place] = Some(controller);
+        let there = KINDS.iter().filter(|kind| !missing.contains(kind));
+        self.list(place, &there.copied().collect::<Vec<_>>());
+    }
+
+    /// A controller is told of all objects of these kinds, and that this is all of them.
+    pub(super) fn list(&mut self, place: usize, kinds: &[Kind]) {
+        let told = self
+            .objects
+            .iter()
+            .filter(|(target, value)| kinds.contains(&target.kind) && self.selects(target, value));
+        let told = told.map(|(target, value)| Change::Apply(decoded(target.kind, value)));
+        let complete = kinds.iter().map(|kind| Change::Synced(*kind));
+        let changes = told.chain(complete).collect();
+        let now = self.now;
+        self.controller(place)
+            .engine
+            .handle(Input::Changes(changes), now);
         self.collect(place);
     }
 

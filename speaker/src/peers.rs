@@ -58,7 +58,7 @@ pub fn peer_config(peer: &Peer) -> Result<PeerConfig, PeerProblem> {
         address,
         port,
         source,
-        router_id: _,
+        router_id,
         hold_time,
         keepalive_time,
         connect_time,
@@ -76,6 +76,8 @@ pub fn peer_config(peer: &Peer) -> Result<PeerConfig, PeerProblem> {
         id: PeerId::new(name.as_str()),
         description: None,
         local_asn: Some(Asn(peer.shown_asn())),
+        // Zero is no identifier; the resolver refuses it.
+        router_id: router_id.and_then(|id| RouterId::new(id.to_bits())),
         remote_asn: match remote_asn {
             model::RemoteAsn::Exact(asn) => RemoteAsn::Exactly(Asn(*asn)),
             model::RemoteAsn::Internal => RemoteAsn::Any(Peering::Internal),
@@ -121,8 +123,8 @@ fn router_family(family: IpFamily) -> Family {
     }
 }
 
-/// Who this speaker is towards all its peers. It is the same after a restart (RFC 4271 §4.2 wants one
-/// identifier per speaker).
+/// Who this speaker is towards peers that ask for nothing else (`routerID`, `localASN`). It is the same after a
+/// restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The BGP identifier.
@@ -132,17 +134,15 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identifier that a peer of this node names (of several, the lowest peer name's); else the node's
-    /// internal IPv4 address; else one made from the node's name, so that it outlives a restart.
+    /// The identifier is the node's internal IPv4 address; else one made from the node's name, so that it outlives a
+    /// restart.
     pub fn new(local: &LocalConfig, node: Option<&NodeView>, node_name: &str) -> Self {
-        let named = local.node_peers().find_map(|peer| peer.router_id);
-        let address = || match node?.internal_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED))? {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
+        let address =
+            node.and_then(|node| node.internal_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        let chosen = match address {
+            Some(IpAddr::V4(address)) => RouterId::new(address.to_bits()),
+            Some(IpAddr::V6(_)) | None => None,
         };
-        let chosen = named
-            .or_else(address)
-            .and_then(|id| RouterId::new(id.to_bits()));
         Self {
             router_id: chosen.unwrap_or_else(|| from_name(node_name)),
             asn: Asn(local.node_peers().next().map_or(0, |peer| peer.my_asn)),

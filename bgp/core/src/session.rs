@@ -63,10 +63,7 @@ impl Session {
         back_since: Option<Instant>,
         now: Instant,
     ) -> Self {
-        let us = Identity {
-            asn: config.local_asn.unwrap_or(us.asn),
-            ..us
-        };
+        let us = us.towards(&config);
         Self {
             config,
             us,
@@ -102,10 +99,7 @@ impl Session {
             self.last_down = None;
             self.last_notification = None;
         }
-        self.us = Identity {
-            asn: config.local_asn.unwrap_or(us.asn),
-            ..us
-        };
+        self.us = us.towards(&config);
         self.config = config;
     }
 
@@ -439,7 +433,7 @@ impl Session {
         &self.config
     }
 
-    /// The AS number we show this peer.
+    /// Who we are towards this peer.
     pub(crate) const fn identity(&self) -> Identity {
         self.us
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use ringbolt_bgp::session::{GracefulRestart, Hops, Mode, PeerConfig, RemoteAsn};
-use ringbolt_bgp::types::{Asn, Family, FamilySet, PeerId, Peering};
+use ringbolt_bgp::types::{Asn, Family, FamilySet, PeerId, Peering, RouterId};
 use serde_json::{Value, json};
 
 use crate::desired::tests::world::{HERE, World, node, peer, with};
@@ -34,6 +34,7 @@ fn a_peer_with_defaults_is_an_active_one_of_its_address_family() {
 fn every_field_is_carried_over() {
     let told = told(json!({
         "peerPort": 1179, "sourceAddress": "198.51.100.2", "localASN": 65000,
+        "routerID": "192.0.2.99",
         "peerASN": null, "dynamicASN": "external", "passive": true, "ttlSecurityHops": 2,
         "holdTime": "30s", "keepaliveTime": "5s", "connectTime": "7s", "password": "hush",
         "families": ["IPv4", "IPv6"], "maxPrefixes": 12, "drain": {"waitSeconds": 9},
@@ -47,6 +48,7 @@ fn every_field_is_carried_over() {
         (told.local_asn, told.remote_asn),
         (Some(Asn(65000)), RemoteAsn::Any(Peering::External))
     );
+    assert_eq!(told.router_id, RouterId::new(0xc000_0263));
     assert_eq!(
         (told.mode, told.hops),
         (Mode::Passive, Hops::Security(NonZeroU8::new(2).unwrap()))
@@ -82,6 +84,7 @@ fn only_changes_of_open_or_socket_cost_the_session() {
         (json!({"connectTime": "9s"}), false),
         (json!({"passive": true}), false),
         (json!({"holdTime": "30s"}), true),
+        (json!({"routerID": "192.0.2.99"}), true),
         (json!({"password": "x"}), true),
         (json!({"families": ["IPv4", "IPv6"]}), true),
         (json!({"peerAddress": "198.51.100.9"}), true),
@@ -93,7 +96,7 @@ fn only_changes_of_open_or_socket_cost_the_session() {
 }
 
 #[test]
-fn the_identifier_is_named_or_the_nodes_address_or_made_of_the_name() {
+fn the_identifier_is_the_nodes_address_or_made_of_the_name() {
     let mut world = World::usual();
     let id = |world: &World| world.planner.identity().router_id.to_string();
     let made = id(&world);
@@ -111,7 +114,7 @@ fn the_identifier_is_named_or_the_nodes_address_or_made_of_the_name() {
         peer("tor"),
         json!({"spec": {"routerID": "192.0.2.99"}}),
     ));
-    assert_eq!(id(&world), "192.0.2.99");
+    assert_eq!(id(&world), "10.0.0.7", "one peer's wish is that peer's");
 }
 
 /// How a BGPPeer with these fields is told.

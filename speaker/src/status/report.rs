@@ -136,6 +136,9 @@ fn session(
         "localAddress": peer.ends.map(|(local, _)| local.ip().to_string()),
         "state": peer.state.name(),
         "since": picture.time_of(peer.since).to_string(),
+        "localRouterId": configured.map(|config| {
+            config.router_id.unwrap_or(router.router_id).to_string()
+        }),
         "localAsn": negotiated.map(|agreed| agreed.local_asn.0),
         "peerAsn": negotiated.map(|agreed| agreed.peer_asn.0),
         "peerRouterId": negotiated.map(|agreed| agreed.peer_router_id.to_string()),

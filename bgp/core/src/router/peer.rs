@@ -436,16 +436,16 @@ impl Router {
     }
 
     fn learn(&mut self, id: &PeerId, update: Update) {
-        let router_id = self.us.router_id;
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
         let Some(live) = peer.session.established() else {
             return;
         };
+        let us = peer.session.identity();
         let own = Own {
-            asn: peer.session.identity().asn,
-            router_id,
+            asn: us.asn,
+            router_id: us.router_id,
             address: live.ends().0.ip(),
             saboteur: self.saboteur,
         };

@@ -8,7 +8,7 @@ use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::types::{Asn, FamilySet, HoldTime, PeerId, Peering, Secret};
+use crate::types::{Asn, FamilySet, HoldTime, PeerId, Peering, RouterId, Secret};
 
 /// A configured peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct PeerConfig {
     pub description: Option<Arc<str>>,
     /// The AS number we show this peer; the router's own where unset (`localASN`).
     pub local_asn: Option<Asn>,
+    /// The BGP identifier we show this peer; the router's own where unset (`routerID`).
+    pub router_id: Option<RouterId>,
     /// Which AS the peer may be in.
     pub remote_asn: RemoteAsn,
     /// Where the peer is.
@@ -64,6 +66,7 @@ impl PeerConfig {
             id,
             description: None,
             local_asn: None,
+            router_id: None,
             remote_asn,
             address,
             port: Self::PORT,
@@ -89,6 +92,7 @@ impl PeerConfig {
             id,
             description: _,
             local_asn,
+            router_id,
             remote_asn,
             address,
             port,
@@ -106,6 +110,7 @@ impl PeerConfig {
         } = self;
         *id != next.id
             || *local_asn != next.local_asn
+            || *router_id != next.router_id
             || *remote_asn != next.remote_asn
             || *address != next.address
             || *port != next.port

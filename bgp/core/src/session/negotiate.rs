@@ -30,6 +30,16 @@ pub(crate) struct Identity {
     pub(crate) asn: Asn,
 }
 
+impl Identity {
+    /// Who we are towards one peer, where that differs from who we are towards the rest.
+    pub(crate) fn towards(self, peer: &PeerConfig) -> Self {
+        Self {
+            router_id: peer.router_id.unwrap_or(self.router_id),
+            asn: peer.local_asn.unwrap_or(self.asn),
+        }
+    }
+}
+
 /// Whether this process has come back after a restart that peers may know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {

@@ -76,6 +76,33 @@ fn a_local_as_is_shown_instead_of_ours() {
     assert_eq!(ours.asn, Asn(4_200_000_001));
 }
 
+#[test]
+fn each_peer_may_be_shown_an_identifier_of_its_own() {
+    let shown = RouterId::new(0x0a09_0909).unwrap();
+    let own = PeerConfig {
+        router_id: Some(shown),
+        remote_asn: RemoteAsn::Exactly(OUR_AS),
+        ..config()
+    };
+    let mut rig = Rig::new(own.clone());
+    let conn = rig.connect();
+    let [Message::Open(ours)] = &rig.hear(conn)[..] else {
+        panic!("OPEN comes first and alone");
+    };
+    assert_eq!(ours.router_id, shown);
+    // RFC 6286 §2.2 is about what this peer is shown: that, and not what others see, it must not be.
+    let internal = |router_id| Open {
+        asn: OUR_AS,
+        capabilities: Vec::new(),
+        router_id,
+        ..open()
+    };
+    assert_eq!(refusal(own, internal(shown)), Some((2, 3)));
+    let of_others = RouterId::new(0x0a00_0001).unwrap();
+    rig.say(conn, &Message::Open(internal(of_others)));
+    assert_eq!(rig.stats().state, State::OpenConfirm);
+}
+
 /// What refuses an OPEN from a peer that is configured like this.
 fn refusal(config: PeerConfig, open: Open) -> Option<(u8, u8)> {
     let mut rig = Rig::new(config);

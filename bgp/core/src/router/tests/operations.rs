@@ -8,7 +8,7 @@ use crate::router::{Event, Input};
 use crate::session::{
     Direction, DownReason, Mode, NotificationRecord, PeerConfig, RemoteAsn, State,
 };
-use crate::types::{Asn, HoldTime};
+use crate::types::{Asn, HoldTime, RouterId};
 use crate::wire::{Message, Notification};
 
 #[test]
@@ -73,6 +73,10 @@ fn every_change_that_peers_or_sockets_see_needs_a_reset() {
         },
         PeerConfig {
             local_asn: Some(Asn(7)),
+            ..config()
+        },
+        PeerConfig {
+            router_id: RouterId::new(7),
             ..config()
         },
         PeerConfig {

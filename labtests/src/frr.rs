@@ -35,6 +35,16 @@ impl Frr {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self> {
+        Self::start_with(space, &configuration(setup), folder, kept)
+    }
+
+    /// Starts FRR with bgpd's configuration given by the caller.
+    pub(crate) fn start_with(
+        space: &Netns,
+        configuration: &str,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Self> {
         Self::require()?;
         let sockets = folder.join("frr");
         fs::create_dir_all(&sockets)?;
@@ -67,7 +77,7 @@ impl Frr {
                 .then_some(())
                 .context("zebra has no socket yet")
         })?;
-        let bgpd = daemon("bgpd", &configuration(setup))?;
+        let bgpd = daemon("bgpd", configuration)?;
         let mut frr = Self {
             zebra,
             bgpd,
@@ -95,7 +105,19 @@ impl Frr {
             .arg(words))
     }
 
-    fn json(&self, words: &str) -> Result<Value> {
+    /// Enters lines of configuration, one below the other.
+    pub(crate) fn configure(&self, lines: &[&str]) -> Result<()> {
+        let mut command = Command::new("vtysh");
+        command.arg("--vty_socket").arg(&self.sockets);
+        command.args(["-c", "configure terminal"]);
+        lines.iter().for_each(|line| {
+            command.args(["-c", line]);
+        });
+        run(&mut command).map(drop)
+    }
+
+    /// What vtysh prints for a command that ends with `json`.
+    pub(crate) fn json(&self, words: &str) -> Result<Value> {
         let text = self.vtysh(words)?;
         // A complaint about an absent vtysh.conf comes first.
         let start = text

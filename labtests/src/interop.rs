@@ -5,10 +5,14 @@
 //! which they run; `matrix` looks. The other files each drive one daemon behind [`Daemon`]. Refuses to know how
 //! scenarios are chosen.
 
+mod bird;
 mod cell;
+mod exabgp;
+mod frr;
 mod gobgp;
 mod line;
 mod matrix;
+mod openbgpd;
 mod site;
 
 use std::collections::BTreeSet;
@@ -27,16 +31,33 @@ pub(crate) use matrix::run;
 /// Which daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Bird,
+    Frr,
     GoBgp,
+    OpenBgpd,
+    ExaBgp,
 }
 
 impl Kind {
     /// The daemon as its makers write it.
     const fn name(self) -> &'static str {
         match self {
+            Self::Bird => "BIRD",
+            Self::Frr => "FRR",
             Self::GoBgp => "GoBGP",
+            Self::OpenBgpd => "OpenBGPD",
+            Self::ExaBgp => "ExaBGP",
         }
     }
+
+    #[cfg(test)]
+    const ALL: &[Self] = &[
+        Self::Bird,
+        Self::Frr,
+        Self::GoBgp,
+        Self::OpenBgpd,
+        Self::ExaBgp,
+    ];
 }
 
 /// Where a daemon is to run, and with whom it is to talk.
@@ -91,13 +112,21 @@ trait Daemon {
 /// Starts a daemon.
 fn start(kind: Kind, setup: Setup<'_>) -> Result<Box<dyn Daemon>> {
     Ok(match kind {
+        Kind::Bird => Box::new(bird::Lines::start(setup)?),
+        Kind::Frr => Box::new(frr::Lines::start(setup)?),
         Kind::GoBgp => Box::new(gobgp::GoBgp::start(setup)?),
+        Kind::OpenBgpd => Box::new(openbgpd::OpenBgpd::start(setup)?),
+        Kind::ExaBgp => Box::new(exabgp::ExaBgp::start(setup)?),
     })
 }
 
 /// Refuses where a daemon is not installed, before a lab is built for it.
 fn require(kind: Kind) -> Result<()> {
     match kind {
+        Kind::Bird => crate::bird::Bird::require(),
+        Kind::Frr => crate::frr::Frr::require(),
         Kind::GoBgp => gobgp::require(),
+        Kind::OpenBgpd => openbgpd::require(),
+        Kind::ExaBgp => exabgp::require(),
     }
 }

@@ -8,6 +8,8 @@ pub(super) enum Cell {
     Ipv4,
     Ipv6,
     DualFamily,
+    /// The daemon's IPv6 route over its IPv4 session.
+    DualFamilyBack,
     Internal,
     Md5,
     Multihop,
@@ -42,6 +44,7 @@ impl Cell {
         Self::Ipv4,
         Self::Ipv6,
         Self::DualFamily,
+        Self::DualFamilyBack,
         Self::Internal,
         Self::Md5,
         Self::Multihop,
@@ -64,6 +67,7 @@ impl Cell {
             Self::Ipv4 => "eBGP, IPv4",
             Self::Ipv6 => "eBGP, IPv6",
             Self::DualFamily => "both families on one IPv4 session",
+            Self::DualFamilyBack => "its IPv6 route on that session",
             Self::Internal => "iBGP",
             Self::Md5 => "TCP-MD5",
             Self::Multihop => "multihop",
@@ -104,6 +108,11 @@ const OURS: &[Cell] = &[
 /// What the daemons cannot do, in the versions of Debian 12.
 const LIMITS: &[(Kind, Cell, &str)] = &[
     (
+        Kind::Frr,
+        Cell::TwoOctetAs,
+        "with `dont-capability-negotiate` it sends 4-octet paths all the same",
+    ),
+    (
         Kind::GoBgp,
         Cell::TwoOctetAs,
         "it always offers 4-octet AS numbers",
@@ -113,4 +122,22 @@ const LIMITS: &[(Kind, Cell, &str)] = &[
         Cell::RefreshForThem,
         "it never asks: `softresetin` applies its policy to what it kept",
     ),
+    (
+        Kind::OpenBgpd,
+        Cell::DualFamilyBack,
+        "its next hop there is `::1`",
+    ),
+    (
+        Kind::ExaBgp,
+        Cell::ReasonSent,
+        "its decoder fails at any text and answers 1/0",
+    ),
+    (
+        Kind::ExaBgp,
+        Cell::ReasonReceived,
+        "`teardown` takes a subcode and no text",
+    ),
 ];
+
+#[cfg(test)]
+mod tests;

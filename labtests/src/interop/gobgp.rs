@@ -198,3 +198,6 @@ fn configuration(lines: &[Line]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

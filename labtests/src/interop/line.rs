@@ -37,7 +37,7 @@ pub(super) enum Way {
 pub(super) enum Reach {
     /// On one wire.
     Link,
-    /// On one wire, and both take only what no router has touched (RFC 5082).
+    /// On one wire, both take only what no router has touched (RFC 5082), and the daemon dials.
     Guarded,
     /// Through a router.
     Routed,
@@ -78,6 +78,13 @@ impl Family {
         match prefix {
             IpNet::V4(_) => Self::Ipv4,
             IpNet::V6(_) => Self::Ipv6,
+        }
+    }
+
+    const fn of_address(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
         }
     }
 }
@@ -137,7 +144,6 @@ impl Line {
             theirs: theirs[index],
             our_asn: match way {
                 Way::Shows(Cell::Internal) => THEIR_ASN,
-                Way::Shows(Cell::TwoOctetAs) => AS_TRANS,
                 Way::Shows(_) | Way::TooFar => OUR_ASN,
             },
             families: match way {
@@ -153,6 +159,11 @@ impl Line {
     /// The session that shows a cell.
     pub(super) fn is_for(&self, cell: Cell) -> bool {
         self.way == Way::Shows(cell)
+    }
+
+    /// The family the session itself runs over.
+    pub(super) const fn carrier(&self) -> Family {
+        Family::of_address(self.ours)
     }
 
     pub(super) fn is_internal(&self) -> bool {
@@ -214,7 +225,11 @@ impl Line {
             peer["password"] = json!(password);
         }
         match (self.way, self.reach) {
-            (Way::TooFar, _) | (_, Reach::Guarded) => peer["ttlSecurityHops"] = json!(1),
+            (Way::TooFar, _) => peer["ttlSecurityHops"] = json!(1),
+            (_, Reach::Guarded) => {
+                peer["ttlSecurityHops"] = json!(1);
+                peer["passive"] = json!(true);
+            }
             (_, Reach::Routed) => peer["ebgpMultiHop"] = json!(true),
             (_, Reach::Link) => {}
         }

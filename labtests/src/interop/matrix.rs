@@ -115,6 +115,7 @@ impl Row<'_> {
         self.found.insert(Cell::Standard, standard);
         self.found.insert(Cell::Large, large);
         // The order matters: who has shut a session is asked nothing more on it, and our own end is the end of all.
+        self.step(Cell::DualFamilyBack, |row| row.brings_both(second));
         self.step(Cell::RefreshForThem, |row| row.is_told_again(first));
         self.step(Cell::ReasonReceived, |row| row.gives_its_reason(second));
         self.step(Cell::ReasonSent, |row| row.hears_our_reason(first));
@@ -131,7 +132,7 @@ impl Row<'_> {
         wait_for(&format!("{} is up", line.name()), LIMIT, || {
             self.site.speaker.check_alive()?;
             self.daemon.check_alive()?;
-            self.site.has_learned(line)?;
+            self.site.has_learned(line, &[line.carrier()])?;
             self.daemon.established(line)
         })
     }
@@ -154,6 +155,12 @@ impl Row<'_> {
             })?;
         }
         Ok(())
+    }
+
+    fn brings_both(&mut self, line: &Line) -> Result<()> {
+        wait_for("it brings both families", LIMIT, || {
+            self.site.has_learned(line, line.families)
+        })
     }
 
     fn communities(&mut self, line: &Line) -> (Result<()>, Result<()>) {

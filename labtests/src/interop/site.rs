@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::line::{FAR_NET, Line, NEAR_NET, Reach, on_wire};
+use super::line::{FAR_NET, Family, Line, NEAR_NET, Reach, on_wire};
 use crate::lab::{Lab, link};
 use crate::manifests::{self, Directory};
 use crate::netns::Netns;
@@ -76,8 +76,8 @@ impl Site {
         found.cloned().context("no such peer yet")
     }
 
-    /// Succeeds when our speaker has the session and has been told one prefix of every family of it.
-    pub(super) fn has_learned(&self, line: &Line) -> Result<()> {
+    /// Succeeds when our speaker has the session and has been told one prefix of every one of these families.
+    pub(super) fn has_learned(&self, line: &Line, families: &[Family]) -> Result<()> {
         let peer = self.peer(line)?;
         ensure!(
             peer["state"] == "Established",
@@ -85,7 +85,7 @@ impl Site {
             peer["state"],
             peer["lastError"]
         );
-        for family in line.families {
+        for family in families {
             let count = &peer["prefixesIn"][family.word()];
             ensure!(*count == 1, "we have {count} {} prefixes", family.word());
         }

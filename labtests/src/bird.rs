@@ -10,7 +10,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 
-use crate::netns::{Netns, run};
+use crate::netns::{Netns, Signal, run};
 use crate::process::{Daemon, Kept, require_program};
 use crate::router::{Router, RouterSetup, Routes, Table};
 use crate::wait::wait_for;
@@ -96,6 +96,11 @@ impl Bird {
     /// Refuses where it is not installed.
     pub(crate) fn require() -> Result<()> {
         require_program(Path::new("bird"))
+    }
+
+    /// Sends its process a signal.
+    pub(crate) fn signal(&self, which: Signal) -> Result<()> {
+        self.daemon.signal(which)
     }
 
     /// What birdc prints for a command.

@@ -3,6 +3,7 @@
 //! Prints a line for every scenario and at the end a result line in the form of Rust's own test programs.
 
 mod announcing;
+mod bfd;
 mod interoperation;
 mod kubernetes;
 mod lab_itself;
@@ -87,6 +88,7 @@ impl Lists {
             restarting::SCENARIOS,
             interoperation::SCENARIOS,
             segment::SCENARIOS,
+            bfd::SCENARIOS,
             operations::SCENARIOS,
             privileges::SCENARIOS,
             standalone::SCENARIOS,

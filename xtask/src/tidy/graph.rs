@@ -43,7 +43,12 @@ const GRAPH: &[(&str, &[&str])] = &[
     ),
     (
         "labtests",
-        &["ringbolt-bgp", "ringbolt-config", "ringbolt-cluster"],
+        &[
+            "ringbolt-bgp",
+            "ringbolt-bgp-net",
+            "ringbolt-config",
+            "ringbolt-cluster",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -185,9 +185,12 @@ impl Routing {
 
     /// Ends all sessions, and starts with everything there is.
     async fn begin_again(&mut self, planner: &Planner, restart: Restart) {
-        self.bgp
-            .shutdown(ShutdownMode::Plain, "the speaker begins again")
-            .await;
+        let (mode, reason) = (ShutdownMode::Plain, "the speaker begins again");
+        goodbye(&self.bgp, mode, reason, GOODBYE_SLACK).await;
+        if let Some(parting) = self.parting.take() {
+            // All it may still wait for is over.
+            parting.abort();
+        }
         let complete = self.is_complete();
         *self = Self::spawn_as(planner.identity(), self.listen, restart);
         let routes = RouteChange {

@@ -214,6 +214,41 @@ async fn a_node_that_is_deleted_leaves_its_peers_for_good_and_may_come_back() {
     assert_eq!(identifier(&router), before);
 }
 
+#[tokio::test]
+async fn a_node_that_is_back_while_it_leaves_begins_again_at_once() {
+    let port = free_port();
+    let router = with(
+        peer("node"),
+        json!({"spec": {
+            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
+        }}),
+    );
+    let mut router = Running::start("router", Some(port), &[router]);
+    let at = SocketAddr::from(([127, 0, 0, 1], port.port()));
+    // Far longer than this test waits for anything.
+    let patient = tor(at, json!({"drain": {"waitSeconds": 300}}));
+    let manifests = [node(HERE), patient, listed(&["10.1.0.0/16"])];
+    let mut speaker = Running::start(HERE, None, &manifests);
+    router
+        .status("the route", |status| received(status) == 1)
+        .await;
+    let file = speaker.folder.path().join(format!("Node-{HERE}.json"));
+    fs::remove_file(file).unwrap();
+    speaker
+        .status("that it leaves", |status| {
+            let conditions = status["conditions"].as_array().unwrap();
+            conditions.iter().any(|one| one["reason"] == "NodeDeleting")
+        })
+        .await;
+    write(speaker.folder.path(), &node(HERE));
+    router
+        .status("another session with the route", |status| {
+            let session = &status["bgp"]["peers"][0];
+            session["flaps"] == 1 && session["state"] == "Established" && received(status) == 1
+        })
+        .await;
+}
+
 /// An advertisement of these prefixes.
 fn listed(prefixes: &[&str]) -> Value {
     bgp_advertisement(

@@ -69,8 +69,11 @@ impl Flags {
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let flags = Flags::parse(args)?;
     netns::catch_interrupts();
-    let lines = match flags.name.as_str() {
-        "originate" => originate::run(&Ringbolt::at(flags.ringbolt)?, flags.rounds)?,
+    let told = match flags.name.as_str() {
+        "originate" => report::Told {
+            lines: originate::run(&Ringbolt::at(flags.ringbolt)?, flags.rounds)?,
+            missing: 0,
+        },
         "alloc" => {
             let kubelab = flags.kubelab.context("--kubelab FOLDER is needed")?;
             let ringbolt = Ringbolt::at(flags.ringbolt)?;
@@ -79,9 +82,13 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         }
         other => bail!("there is no bench `{other}`; there are originate and alloc"),
     };
-    report::print(&lines);
+    report::print(&told.lines);
     if let Some(file) = flags.json {
-        report::write(&file, &lines)?;
+        report::write(&file, &told.lines)?;
+    }
+    if told.missing > 0 {
+        println!("{} cases were not measured", told.missing);
+        return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }

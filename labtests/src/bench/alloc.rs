@@ -17,7 +17,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, PostParams};
 
 use super::originate::percentile;
-use super::report::{self, Line, Reference, Target};
+use super::report::{Line, Reference, Target, Told};
 use super::usage;
 use crate::kubelab::{Assets, User};
 use crate::node::Ringbolt;
@@ -28,7 +28,8 @@ use stage::Stage;
 /// Single Services, one after the other.
 const SINGLES: usize = 200;
 /// Services at once: so many turns are taken, at most, with so many.
-const BURSTS: [(usize, usize); 2] = [(1_000, 3), (10_000, 1)];
+const BURSTS: [(usize, usize); 2] = [(1_000, 3), (MOST, 1)];
+const MOST: usize = 10_000;
 const CREATED: [(usize, usize); 2] = [(1_000, 3), (5_000, 1)];
 
 pub(super) fn run(
@@ -36,46 +37,35 @@ pub(super) fn run(
     assets: &Assets,
     rounds: usize,
     other: Option<&Path>,
-) -> Result<Vec<Line>> {
+) -> Result<Told> {
     let mut stage = Stage::new(ringbolt, assets, other)?;
+    let mut told = Told::default();
     say("single Services, one after the other");
-    let mut lines = singles(&stage, rounds)?;
+    told.take(singles(&stage, rounds));
     for (count, turns) in CREATED {
         say(&format!("{count} Services created at once"));
-        lines.extend(measured(burst::created(
-            &mut stage,
-            count,
-            turns.min(rounds),
-        )));
-        lines.push(controller(&stage, count)?);
+        let lines = burst::created(&mut stage, count, turns.min(rounds));
+        told.take(lines.and_then(|lines| with_memory(&stage, count, lines)));
     }
-    lines.extend(measured(route::measure(&mut stage, ringbolt)));
+    told.take(route::measure(&mut stage, ringbolt));
     stage.clear()?;
     for (count, turns) in BURSTS {
         say(&format!("{count} Services wait for a pool"));
-        lines.extend(measured(burst::waiting(
-            &mut stage,
-            count,
-            turns.min(rounds),
-        )));
+        let lines = burst::waiting(&mut stage, count, turns.min(rounds));
+        // The peak after fewer is that of a case before.
+        told.take(match count {
+            MOST => lines.and_then(|lines| with_memory(&stage, count, lines)),
+            _ => lines,
+        });
     }
-    lines.push(controller(&stage, 10_000)?);
-    stage.plane.succeeded();
-    Ok(lines)
+    if told.missing == 0 {
+        stage.plane.succeeded();
+    }
+    Ok(told)
 }
 
-/// What was measured is told at once, and not lost with a later case that fails.
-fn measured(case: Result<Vec<Line>>) -> Vec<Line> {
-    let lines = case.unwrap_or_else(|error| {
-        println!("        not measured: {error:#}");
-        Vec::new()
-    });
-    report::print(&lines);
-    lines
-}
-
-/// The controller's memory after it has held so many.
-fn controller(stage: &Stage, count: usize) -> Result<Line> {
+/// And the controller's memory after it has held so many.
+fn with_memory(stage: &Stage, count: usize, mut lines: Vec<Line>) -> Result<Vec<Line>> {
     let peak = usage::peak_kib(&stage.pids(Class::Ours))?;
     let mut line = route::memory(&format!("controller, {count} held"), peak)?;
     if let Some(other) = &stage.other {
@@ -85,7 +75,8 @@ fn controller(stage: &Stage, count: usize) -> Result<Line> {
             name: other.name.clone(),
         });
     }
-    Ok(line)
+    lines.push(line);
+    Ok(lines)
 }
 
 /// From sending the create to seeing the address.

@@ -7,6 +7,30 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+/// What the cases came to.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) lines: Vec<Line>,
+    /// Cases that could not be measured.
+    pub(super) missing: usize,
+}
+
+impl Told {
+    /// What was measured is told at once, and not lost with a later case that fails.
+    pub(super) fn take(&mut self, case: Result<Vec<Line>>) {
+        match case {
+            Ok(lines) => {
+                print(&lines);
+                self.lines.extend(lines);
+            }
+            Err(error) => {
+                println!("        not measured: {error:#}");
+                self.missing += 1;
+            }
+        }
+    }
+}
+
 /// One measure. Less is better for all of them.
 #[derive(Debug, Clone)]
 pub(super) struct Line {

@@ -23,7 +23,7 @@ pub(in crate::scenario) const FAULTS: &[KubeScenario] = scenarios![
     self::a_leader_that_was_stopped_is_refused,
 ];
 
-/// A lease runs for 15 s, is looked for every 5 s, and is held for one more look before it is used.
+/// A lease runs for 15 s and is looked at every 2 s; who gains it from another waits 5 s before it is used.
 const TAKE_OVER: Duration = Duration::from_secs(60);
 
 /// Starts a controller in the stead of a pod of its account.

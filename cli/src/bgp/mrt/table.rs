@@ -164,7 +164,11 @@ fn update(family: Family, prefix: &[u8], list: &[u8]) -> Result<Vec<u8>, RecordP
             attributes.extend(length.unwrap_or(u16::MAX).to_be_bytes());
             attributes.extend(reach);
         } else {
-            attributes.extend(before.get(..taken).unwrap_or_default());
+            let mut whole = before.get(..taken).unwrap_or_default().to_vec();
+            if let Some(flags) = whole.first_mut() {
+                *flags = defined(code, *flags);
+            }
+            attributes.extend(whole);
         }
     }
     if family == Family::V6 && !reached {
@@ -182,6 +186,21 @@ fn update(family: Family, prefix: &[u8], list: &[u8]) -> Result<Vec<u8>, RecordP
     message.extend(&attributes);
     message.extend(after);
     Ok(message)
+}
+
+/// BIRD writes attributes that it set itself, NEXT_HOP and LOCAL_PREF among them, without flags.
+/// No attribute is neither optional nor transitive: such flags stand for those of its definition.
+const fn defined(code: u8, flags: u8) -> u8 {
+    if flags & 0xc0 != 0 {
+        return flags;
+    }
+    let definition = match code {
+        1 | 2 | 3 | 5 | 6 => 0x40,
+        4 | 9 | 10 => 0x80,
+        7 | 8 | 16 | 32 => 0xc0,
+        _ => 0,
+    };
+    flags | definition
 }
 
 fn attribute<'a>(fields: &mut Octets<'a>) -> Option<(u8, &'a [u8])> {

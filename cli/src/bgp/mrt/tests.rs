@@ -173,6 +173,21 @@ fn a_table_becomes_updates() {
 }
 
 #[test]
+fn attributes_of_a_table_without_flags_have_those_of_their_definition() {
+    // ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF and a community as BIRD writes its own.
+    let bare = octets("00010100 400206 0201 0000fde9 000304c0000201 00050400000064 000804fde80007");
+    let four = [octets("00000000 080a 0001 0000 00000000 0022"), bare].concat();
+    let (values, complaints, _) = told(&[index(), record(13, 2, &four)].concat());
+    assert_eq!(complaints, Vec::<String>::new());
+    assert_eq!(
+        (&values[0]["reaction"], &values[0]["faults"]),
+        (&json!("accept"), &json!([]))
+    );
+    assert_eq!(values[0]["attributes"]["local_pref"], 100);
+    assert_eq!(values[0]["attributes"]["communities"], json!(["65000:7"]));
+}
+
+#[test]
 fn what_is_refused_is_named_and_the_rest_is_read() {
     let head = octets("0000fde9 0000fdea 0000 0001 c6336401 c6336402");
     let good = record(16, 4, &[head, update()].concat());

@@ -15,26 +15,28 @@ Examples:
 
 What the input is, its first octets tell. Compressed files are refused; unpack them into a pipe.
 
-A line of hexadecimal digits holds one message or several, each with its header; blanks and colons
-between digits are skipped, `#` starts a comment, and an empty line is none. Every line stands for
-itself: an OPEN changes nothing for the lines after it. Families, IPv6 next hops for IPv4 prefixes and
-enhanced route refresh count as negotiated.
+A line of hexadecimal digits holds one message or several, each with its header; blanks and \
+colons between digits are skipped, `#` starts a comment, and an empty line is none. Every line \
+stands for itself: an OPEN changes nothing for the lines after it. Families, IPv6 next hops for \
+IPv4 prefixes and enhanced route refresh count as negotiated.
 
-A capture (pcap or pcapng; Ethernet, raw IP, loopback, Linux cooked) is put in order connection by
-connection, and OPENs seen in it decide how the rest is read. Without them it is read as lines are.
-A connection that the capture joins late is read from its next message on; octets that the capture
-lacks are told as such.
+A capture (pcap or pcapng; Ethernet, raw IP, loopback, Linux cooked) is put in order connection \
+by connection, and OPENs seen in it decide how the rest is read. Without them it is read as \
+lines are. A connection that the capture joins late is read from its next message on; octets \
+that the capture lacks are told as such.
 
-Of MRT dumps, received messages (BGP4MP, with _AS4, _LOCAL and _ET) and unicast tables (TABLE_DUMP_V2)
-are read; an entry of a table becomes the UPDATE that says the same. A record knows its AS numbers'
-width, and a received one its two ASes. State changes are skipped; records with path identifiers and
-those of other tables and protocols are refused by name.
+Of MRT dumps, received messages (BGP4MP, with _AS4, _LOCAL and _ET) and unicast tables \
+(TABLE_DUMP_V2) are read; an entry of a table becomes the UPDATE that says the same. A record \
+knows its AS numbers' width, and a received one its two ASes. State changes are skipped; records \
+with path identifiers and those of other tables and protocols are refused by name.
 
-Output is one line of JSON per message. `reaction` is the strongest of accept, discard, withdraw and
-reset; `faults` says what led to it. With reset, `notification` is what the peer would be sent.
+Output is one line of JSON per message. `reaction` is the strongest of accept, discard, withdraw \
+and reset; `faults` says what led to it. With reset, `notification` is what the peer would be \
+sent.
 
-Exit codes: 0 everything decodes (a message with reaction withdraw does); 1 something does not: its
-reaction is reset, it is cut off, or it is no message; or --reencode found a difference.";
+Exit codes: 0 everything decodes (a message with reaction withdraw does); 1 something does not: \
+its reaction is reset, it is cut off, or it is no message; or --reencode found a difference; 2 \
+wrong usage, or a flag that is refused.";
 
 #[derive(Debug, Args)]
 pub(crate) struct BgpArgs {

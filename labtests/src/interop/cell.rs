@@ -98,12 +98,7 @@ impl Cell {
 }
 
 /// What Ringbolt does not serve yet.
-const OURS: &[Cell] = &[
-    Cell::RefreshForUs,
-    Cell::Extended,
-    Cell::GracefulRestart,
-    Cell::Unnumbered,
-];
+const OURS: &[Cell] = &[Cell::RefreshForUs, Cell::Extended, Cell::Unnumbered];
 
 /// What the daemons cannot do, in the versions of Debian 12.
 const LIMITS: &[(Kind, Cell, &str)] = &[
@@ -127,6 +122,7 @@ const LIMITS: &[(Kind, Cell, &str)] = &[
         Cell::DualFamilyBack,
         "its next hop there is `::1`",
     ),
+    (Kind::ExaBgp, Cell::GracefulRestart, "it keeps no table"),
     (
         Kind::ExaBgp,
         Cell::ReasonSent,

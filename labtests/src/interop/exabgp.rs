@@ -91,10 +91,10 @@ impl super::Daemon for ExaBgp {
 
     fn established(&self, line: &Line) -> Result<()> {
         let messages = self.messages(line)?;
-        let states = messages
+        let mut states = messages
             .iter()
             .filter_map(|message| message["neighbor"]["state"].as_str());
-        let last = states.last().unwrap_or("silent");
+        let last = states.next_back().unwrap_or("silent");
         ensure!(last == "up", "ExaBGP says {last}");
         Ok(())
     }

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::line::{Family, HOLD_S, Line, Reach, THEIR_ASN, THEIR_ID, THEIR_PREFIXES};
+use super::cell::Cell;
+use super::line::{Family, HOLD_S, Line, RESTART_S, Reach, THEIR_ASN, THEIR_ID, THEIR_PREFIXES};
 use super::{Seen, Setup};
 use crate::netns::{Netns, run};
 use crate::process::{self, require_program};
@@ -188,12 +189,22 @@ fn configuration(lines: &[Line]) -> String {
                 "[neighbors.ebgp-multihop.config]\nenabled = true\nmultihop-ttl = 64\n"
             }
         });
+        let helps = line.is_for(Cell::GracefulRestart);
+        if helps {
+            let _ = write!(
+                text,
+                "[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = {RESTART_S}\n"
+            );
+        }
         for family in line.families {
             let _ = write!(
                 text,
                 "[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"{}-unicast\"\n",
                 family.word()
             );
+            if helps {
+                text.push_str("[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n");
+            }
         }
     }
     text

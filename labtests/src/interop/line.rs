@@ -23,6 +23,8 @@ pub(super) const LARGE: &str = "65010:1:2";
 pub(super) const MED: u32 = 50;
 /// Seconds: the shortest hold time there is, times three.
 pub(super) const HOLD_S: u32 = 9;
+/// Seconds for which a helper is to keep routes.
+pub(super) const RESTART_S: u32 = 30;
 
 /// What a session is there to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,7 @@ impl Line {
             Way::Shows(Cell::TwoOctetAs),
             Way::Shows(Cell::Multihop),
             Way::TooFar,
+            Way::Shows(Cell::GracefulRestart),
         ];
         (1..)
             .zip(ways)
@@ -221,6 +224,9 @@ impl Line {
             "holdTime": format!("{HOLD_S}s"),
             "drain": {"waitSeconds": 0},
         });
+        if self.is_for(Cell::GracefulRestart) {
+            peer["gracefulRestart"] = json!({"restartTimeSeconds": RESTART_S});
+        }
         if let Some(password) = self.password {
             peer["password"] = json!(password);
         }

@@ -14,10 +14,12 @@ use super::site::Site;
 use super::{Daemon, Kind, Seen, Setup, require, start};
 use crate::capture::Capture;
 use crate::node::Ringbolt;
-use crate::wait::wait_for;
+use crate::wait::{holds_for, wait_for};
 
 /// How long a session may take to come up, and anything else to be seen.
 const LIMIT: Duration = Duration::from_secs(20);
+/// How long routes are watched while nobody announces them: longer than any daemon takes to drop what it will drop.
+const KEPT: Duration = Duration::from_secs(1);
 /// What the daemon is told to say when it shuts a session.
 const THEIR_REASON: &str = "the mooring is being mended";
 /// What our speaker says when it ends.
@@ -117,6 +119,19 @@ impl Row<'_> {
         // The order matters: who has shut a session is asked nothing more on it, and our own end is the end of all.
         self.step(Cell::DualFamilyBack, |row| row.brings_both(second));
         self.step(Cell::RefreshForThem, |row| row.is_told_again(first));
+        if let Some(line) = self
+            .lines
+            .iter()
+            .find(|line| line.is_for(Cell::GracefulRestart))
+        {
+            self.step(Cell::GracefulRestart, |row| row.helps(line, first));
+            // What follows needs its sessions back.
+            for line in [first, second] {
+                if let (Way::Shows(cell), Err(error)) = (line.way, self.comes_up(line)) {
+                    self.found.insert(cell, Err(error));
+                }
+            }
+        }
         self.step(Cell::ReasonReceived, |row| row.gives_its_reason(second));
         self.step(Cell::ReasonSent, |row| row.hears_our_reason(first));
     }
@@ -209,6 +224,30 @@ impl Row<'_> {
             self.daemon.route(line, prefix).map(drop)
         })?;
         self.daemon.established(line)
+    }
+
+    /// Our speaker is killed: its routes stay until it is back, but those of a session that did not agree on it.
+    fn helps(&mut self, line: &Line, plain: &Line) -> Result<()> {
+        self.site.kill_speaker()?;
+        wait_for("it notices", LIMIT, || {
+            let session = self.daemon.established(line);
+            ensure!(session.is_err(), "it has not noticed");
+            Ok(())
+        })?;
+        wait_for("it drops what is not to be kept", LIMIT, || {
+            self.carries_now(line)?;
+            ensure!(self.carries_now(plain).is_err(), "it keeps everything");
+            Ok(())
+        })?;
+        holds_for("it keeps our routes", KEPT, || self.carries_now(line))?;
+        self.site.start_speaker()?;
+        self.comes_up(line)?;
+        self.carries(line)
+    }
+
+    fn carries_now(&self, line: &Line) -> Result<()> {
+        let mut prefixes = line.prefixes().into_iter();
+        prefixes.try_for_each(|prefix| self.daemon.route(line, prefix).map(drop))
     }
 
     fn gives_its_reason(&mut self, line: &Line) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::lab::{Lab, link};
 use crate::manifests::{self, Directory};
 use crate::netns::Netns;
 use crate::node::{Ringbolt, SPEAKER_HTTP, status};
+use crate::place::Source;
 use crate::process::Daemon;
 
 const NODE: &str = "node-1";
@@ -21,6 +22,8 @@ const ROUTER_HOST: u8 = 254;
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) speaker: Daemon,
+    ringbolt: Ringbolt,
+    source: Source,
     node: Netns,
     pub(super) machine: Netns,
     pub(super) lab: Lab,
@@ -62,10 +65,26 @@ impl Site {
         let speaker = ringbolt.speaker(&node, NODE, &source, lab.folder(), lab.kept())?;
         Ok(Self {
             speaker,
+            ringbolt: ringbolt.clone(),
+            source,
             node,
             machine,
             lab,
         })
+    }
+
+    /// SIGKILL for our speaker.
+    pub(super) fn kill_speaker(&mut self) -> Result<()> {
+        self.speaker.kill()
+    }
+
+    /// Starts our speaker again.
+    pub(super) fn start_speaker(&mut self) -> Result<()> {
+        let (folder, kept) = (self.lab.folder(), self.lab.kept());
+        self.speaker = self
+            .ringbolt
+            .speaker(&self.node, NODE, &self.source, folder, kept)?;
+        Ok(())
     }
 
     /// What our speaker says about a session.

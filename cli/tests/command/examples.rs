@@ -87,7 +87,7 @@ fn two_daemons_do_what_the_guide_shows() {
     ];
     shows(&place, &["pools"], pools, &[]);
     let peers = &[
-        "PEER", "NODE", "ADDRESS", "STATE", "SINCE", "OUT", "IN", "FLAPS",
+        "PEER", "NODE", "ADDRESS", "STATE", "SINCE", "OUT", "IN", "FLAPS", "REASON",
     ];
     shows(&place, &["peers"], peers, &["ADDRESS", "SINCE", "OUT"]);
     let nodes = &["NODE", "PEERS", "ADDRESSES", "ROUTES", "READY", "REASON"];

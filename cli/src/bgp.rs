@@ -27,6 +27,8 @@ mod octets;
 mod read;
 mod reencode;
 mod report;
+#[cfg(test)]
+mod samples;
 mod show;
 mod terms;
 

@@ -55,13 +55,7 @@ async fn a_speaker_is_ready_once_everything_was_read_and_ends_when_told() {
 #[tokio::test]
 async fn what_a_directory_holds_is_told_to_a_peer_and_followed() {
     let port = free_port();
-    let router = with(
-        peer("node"),
-        json!({"spec": {
-            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
-        }}),
-    );
-    let mut router = Running::start("router", Some(port), &[router]);
+    let mut router = Running::router(port);
     let tor = with(
         peer("tor"),
         json!({"spec": {
@@ -101,13 +95,7 @@ async fn what_a_directory_holds_is_told_to_a_peer_and_followed() {
 #[tokio::test]
 async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready() {
     let port = free_port();
-    let router = with(
-        peer("node"),
-        json!({"spec": {
-            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
-        }}),
-    );
-    let mut router = Running::start("router", Some(port), &[router]);
+    let mut router = Running::router(port);
     let fake = FakeApi::new();
     fake.apply(&node(HERE));
     fake.apply(&with(
@@ -164,13 +152,7 @@ async fn without_an_api_server_a_speaker_announces_what_it_knew_and_is_not_ready
 #[tokio::test]
 async fn a_node_that_is_deleted_leaves_its_peers_for_good_and_may_come_back() {
     let port = free_port();
-    let router = with(
-        peer("node"),
-        json!({"spec": {
-            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
-        }}),
-    );
-    let mut router = Running::start("router", Some(port), &[router]);
+    let mut router = Running::router(port);
     let tor = with(
         peer("tor"),
         json!({"spec": {
@@ -217,13 +199,7 @@ async fn a_node_that_is_deleted_leaves_its_peers_for_good_and_may_come_back() {
 #[tokio::test]
 async fn a_node_that_is_back_while_it_leaves_begins_again_at_once() {
     let port = free_port();
-    let router = with(
-        peer("node"),
-        json!({"spec": {
-            "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
-        }}),
-    );
-    let mut router = Running::start("router", Some(port), &[router]);
+    let mut router = Running::router(port);
     let at = SocketAddr::from(([127, 0, 0, 1], port.port()));
     // Far longer than this test waits for anything.
     let patient = tor(at, json!({"drain": {"waitSeconds": 300}}));
@@ -277,6 +253,17 @@ struct Running {
 }
 
 impl Running {
+    /// A router that waits here for speakers to dial it.
+    fn router(port: SocketAddr) -> Self {
+        let node = with(
+            peer("node"),
+            json!({"spec": {
+                "myASN": 64513, "peerASN": 64512, "peerAddress": "127.0.0.1", "passive": true,
+            }}),
+        );
+        Self::start("router", Some(port), &[node])
+    }
+
     fn start(name: &str, listen: Option<SocketAddr>, manifests: &[Value]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for manifest in manifests {

@@ -2,33 +2,12 @@
 
 use std::io::Cursor;
 
-use clap::Parser;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::read::Source;
 use super::*;
-use crate::args::{Cli, Command};
-use crate::bgp::flags::{BgpArgs, BgpCommand};
-
-fn terms() -> Terms {
-    let cli = Cli::try_parse_from(["ringbolt", "bgp", "decode", "--reencode"]).unwrap();
-    let Command::Bgp(BgpArgs {
-        command: BgpCommand::Decode(args),
-    }) = cli.command
-    else {
-        panic!("the line is another command");
-    };
-    Terms::new(&args)
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut message = vec![0xff; 16];
-    message.extend(u16::try_from(body.len() + 19).unwrap().to_be_bytes());
-    message.push(kind);
-    message.extend(body);
-    message
-}
+use crate::bgp::samples::{message, terms};
 
 /// An OPEN of a two-octet AS with these capabilities.
 fn open(asn: u16, capabilities: &[u8]) -> Vec<u8> {

@@ -1,25 +1,10 @@
 //! What a line may look like, and that whatever it is, something is said about it.
 
-use clap::Parser;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::args::{Cli, Command};
-use crate::bgp::flags::{BgpArgs, BgpCommand};
-
-/// What `--reencode` alone gives.
-fn terms() -> Terms {
-    let line = ["ringbolt", "bgp", "decode", "--reencode"];
-    let cli = Cli::try_parse_from(line).unwrap();
-    let Command::Bgp(BgpArgs {
-        command: BgpCommand::Decode(args),
-    }) = cli.command
-    else {
-        panic!("{line:?} is another command");
-    };
-    Terms::new(&args)
-}
+use crate::bgp::samples::terms;
 
 fn told(text: &str) -> (Vec<Value>, Vec<String>) {
     let mut report = Report::default();

@@ -2,24 +2,11 @@
 
 use std::io::Cursor;
 
-use clap::Parser;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::args::{Cli, Command};
-use crate::bgp::flags::{BgpArgs, BgpCommand};
-
-fn terms() -> Terms {
-    let cli = Cli::try_parse_from(["ringbolt", "bgp", "decode", "--reencode"]).unwrap();
-    let Command::Bgp(BgpArgs {
-        command: BgpCommand::Decode(args),
-    }) = cli.command
-    else {
-        panic!("the line is another command");
-    };
-    Terms::new(&args)
-}
+use crate::bgp::samples::{message, terms};
 
 fn octets(digits: &str) -> Vec<u8> {
     super::super::hex::octets(digits.as_bytes()).unwrap()
@@ -33,14 +20,6 @@ fn record(kind: u16, subtype: u16, body: &[u8]) -> Vec<u8> {
     record.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
     record.extend(body);
     record
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut message = vec![0xff; 16];
-    message.extend(u16::try_from(body.len() + 19).unwrap().to_be_bytes());
-    message.push(kind);
-    message.extend(body);
-    message
 }
 
 fn told(file: &[u8]) -> (Vec<Value>, Vec<String>, Result<(), String>) {

@@ -3,14 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut message = vec![0xff; 16];
-    message.extend(u16::try_from(body.len() + 19).unwrap().to_be_bytes());
-    message.push(kind);
-    message.extend(body);
-    message
-}
+use crate::bgp::samples::message;
 
 #[test]
 fn segments_in_any_order_and_sent_again_are_one_stream() {

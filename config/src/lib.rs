@@ -15,12 +15,14 @@
 //! - [`model`]: configuration without open defaults and without unresolved references.
 //! - [`resolve`](mod@resolve): from one to the other; every problem names object, field and reason.
 //! - [`served`]: which field is read, which is refused in this version.
+//! - [`checksum`]: what tells texts apart, the same in every build.
 //!
 //! The crate knows neither `bgp` nor `l2`, performs no I/O and never writes an object.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod checksum;
 pub mod endpoints;
 pub mod model;
 pub mod names;
@@ -33,6 +35,7 @@ pub mod served;
 pub mod service;
 pub mod snapshot;
 
+pub use checksum::Checksum;
 pub use endpoints::EndpointSliceView;
 pub use model::Config;
 pub use names::{

@@ -25,11 +25,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ringbolt_config::{Kind, ObjectRef};
+use ringbolt_config::{Checksum, Kind, ObjectRef};
 use serde_json::Value;
 
 use disk::{Left, Part, Step};
-use view::{Confirmed, Sum, limit};
+use view::{Confirmed, limit};
 
 pub(super) use disk::{Job, NotStored};
 pub(super) use view::{Owner, Unusable, View};
@@ -86,13 +86,13 @@ struct List {
     staged: u64,
     text: String,
     /// Over both.
-    sum: Sum,
+    sum: Checksum,
 }
 
 #[derive(Clone, Debug)]
 struct Stored {
     length: u64,
-    sum: Sum,
+    sum: Checksum,
     confirmed: Confirmed,
 }
 
@@ -128,7 +128,7 @@ impl Record {
     pub(super) fn begin(&mut self) {
         self.forget();
         let text = view::header(&self.place.owner);
-        let mut sum = Sum::new();
+        let mut sum = Checksum::new();
         sum.add(&text);
         self.base = Base::List(List {
             staged: 0,
@@ -252,7 +252,7 @@ impl Record {
     fn finish(
         &mut self,
         mut text: String,
-        mut sum: Sum,
+        mut sum: Checksum,
         length: u64,
         at: Timestamp,
         cluster: Option<String>,

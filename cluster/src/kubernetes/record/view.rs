@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ringbolt_config::{Kind, Object, ObjectRef, object};
+use ringbolt_config::{Checksum, Kind, Object, ObjectRef, object};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -82,26 +82,10 @@ pub(super) struct Confirmed {
     pub(super) cluster: Option<String>,
 }
 
-/// FNV-1a over 64 bit: finds what a failing disk does. It is no protection against people.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sum(u64);
-
-impl Sum {
-    pub(super) const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    pub(super) fn add(&mut self, text: &str) {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    /// That of everything so far and of a confirmation, without the line that states it.
-    fn with(mut self, confirmed: &Confirmed) -> u64 {
-        self.add(&line(confirmed));
-        self.0
-    }
+/// That of everything so far and of a confirmation, without the line that states it.
+fn sum_with(mut sum: Checksum, confirmed: &Confirmed) -> u64 {
+    sum.add(&line(confirmed));
+    sum.value()
 }
 
 /// The first line.
@@ -135,10 +119,10 @@ pub(super) fn gone(name: &ObjectRef) -> String {
 }
 
 /// That everything before it, of which `sum` is the sum, is so.
-pub(super) fn at(confirmed: &Confirmed, sum: Sum) -> String {
+pub(super) fn at(confirmed: &Confirmed, sum: Checksum) -> String {
     line(&Line::At {
         at: confirmed.clone(),
-        sum: sum.with(confirmed),
+        sum: sum_with(sum, confirmed),
     })
 }
 
@@ -200,7 +184,7 @@ pub(super) fn parse(
     };
     let mut lines = text.split_inclusive('\n');
     let first = lines.next().unwrap_or_default();
-    let mut sum = Sum::new();
+    let mut sum = Checksum::new();
     sum.add(first);
     let header: Header = serde_json::from_str(first).map_err(|_| Unusable::Format)?;
     if header.format != FORMAT {
@@ -240,7 +224,7 @@ enum Found {
 fn believe<'a>(
     kind: Kind,
     lines: impl Iterator<Item = &'a str>,
-    mut sum: Sum,
+    mut sum: Checksum,
 ) -> Option<(Confirmed, BTreeMap<ObjectRef, Found>)> {
     let mut contents = BTreeMap::new();
     let mut waiting = Vec::new();
@@ -263,7 +247,7 @@ fn believe<'a>(
             Line::Withheld { withheld } => {
                 waiting.extend(withheld.of(kind).map(|name| (name, Found::Withheld)));
             }
-            Line::At { at, sum: stated } if stated != sum.with(&at) => break,
+            Line::At { at, sum: stated } if stated != sum_with(sum, &at) => break,
             Line::At { at, .. } => {
                 contents.extend(waiting.drain(..));
                 confirmed = Some(at);

@@ -63,7 +63,7 @@ fn told(view: &View) -> Told {
 /// The text, and what it is to say at each of its confirmations, the first of which comes at its start.
 fn written(steps: &[Step]) -> (String, Vec<Told>) {
     let mut text = header(&owner());
-    let mut sum = Sum::new();
+    let mut sum = Checksum::new();
     sum.add(&text);
     let mut now: BTreeMap<String, String> = BTreeMap::new();
     let mut confirmed = Vec::new();
